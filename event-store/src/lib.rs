@@ -1,0 +1,1 @@
+//! The log: one trait, three implementations, one contract suite.

@@ -1,0 +1,1 @@
+//! A supervisor for long-running services.

@@ -1,0 +1,1 @@
+//! The language of the business: values, commands, events, decide, evolve.

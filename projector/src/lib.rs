@@ -1,0 +1,1 @@
+//! Folds commits into read models.

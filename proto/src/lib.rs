@@ -1,0 +1,1 @@
+//! The wire and the stored bytes: generated code and codecs.

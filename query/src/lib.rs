@@ -1,0 +1,1 @@
+//! The read side: query, history and report services.

@@ -1,0 +1,2 @@
+//! The orders service: one binary.
+fn main() {}
