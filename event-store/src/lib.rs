@@ -1,1 +1,32 @@
 //! The log: one trait, three implementations, one contract suite.
+//!
+//! ```text
+//!              append(stream, expected, record)            tail(after)
+//!  writer ───────────────────────▶ ┌───────────┐ ───────────────────────▶ reader
+//!                                  │ EventStore│
+//!  writer ◀─────────────────────── └───────────┘ ◀─────────────────────── reader
+//!              Position or Conflict        read_stream, read_at, head
+//! ```
+//!
+//! The crate stores bytes and knows nothing of what they mean. [`EventStore`] is the specification;
+//! [`contract`] holds its laws as tests; [`memory`] is the model to read first; [`embedded`] is the
+//! durable log of one machine; [`jetstream`] is the shared, replicated one. Beside the log stands
+//! the [`KeyStore`], which holds the data keys that personal data is sealed with.
+
+mod error;
+mod position;
+mod record;
+mod store;
+
+pub use error::{AppendError, ReadError, TailError};
+pub use position::{Head, LogIdentity, Partition, Position, Positions};
+pub use record::{CommitId, InvalidStreamId, NewRecord, Record, StreamId};
+pub use store::{Availability, Consistency, Durability, EventStore, LogDescription, Tail};
+
+pub mod contract;
+pub mod embedded;
+pub mod jetstream;
+pub mod keys;
+pub mod memory;
+
+pub use keys::{DataKey, KeyError, KeyId, KeyState, KeyStore, Sealed};

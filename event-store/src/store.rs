@@ -1,0 +1,139 @@
+//! The contract of a log.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use tokio::sync::watch;
+
+use crate::{
+    AppendError, Head, NewRecord, Position, Positions, ReadError, Record, StreamId, TailError,
+};
+
+/// A durable log of many streams, each written under optimistic concurrency.
+///
+/// One stream with three records, in a log that others write to as well:
+///
+/// ```text
+///   sequence     1     2     3     4     5     6     7
+///              ┌─────┬─────┬─────┬─────┬─────┬─────┐
+///   stream     │  A  │  B  │  A  │  B  │  B  │  A  │  ·  next append
+///              └─────┴─────┴─────┴─────┴─────┴─────┘
+///                 ▲           ▲                 ▲
+///                 │           │                 └ last of A: what an append to A must expect
+///                 │           └ read_stream(A, after 1) begins here
+///                 └ an append to a new stream expects None
+/// ```
+///
+/// Laws, each a function of [`contract`](crate::contract):
+///
+/// * **Durable.** An acknowledged append is durable to the degree that [`describe`] states, and
+///   visible to every read that begins after the acknowledgement, also after a restart.
+/// * **Fenced.** `expected` is the position of the stream's last record. When it is another one,
+///   the append answers [`AppendError::Conflict`] and stores nothing.
+/// * **Exclusive.** Of two racing appends with the same expectation exactly one is stored.
+/// * **Atomic.** A record is stored whole or not at all.
+/// * **Ordered.** Positions of one partition strictly increase; they need not be consecutive.
+/// * **Contiguous.** A tail yields every record after the given positions, in order within each
+///   partition, without gap or repeat. It waits for new ones for ever, heals disconnects by itself,
+///   and ends only with a [`TailError`].
+/// * **Named.** A log has an identity of its own; no other log ever has the same.
+///
+/// [`describe`]: EventStore::describe
+#[async_trait]
+pub trait EventStore: Send + Sync + 'static {
+    /// Appends one record to a stream whose last record is at `expected` (`None`: the stream is
+    /// empty), and returns the record's position once it is durable.
+    ///
+    /// An expectation of another partition than the stream's is a conflict. Dropping the future
+    /// does not undo the append: it may still be stored. [`AppendError::Unknown`] is the only error
+    /// after which the record may be in the log; before returning it an implementation has looked
+    /// for the commit id in the stream as long as its retry budget allowed.
+    async fn append(
+        &self,
+        stream: &StreamId,
+        expected: Option<Position>,
+        record: NewRecord,
+    ) -> Result<Position, AppendError>;
+
+    /// The records of a stream after a position (`None`: all of them), oldest first.
+    ///
+    /// With [`Consistency::Latest`] the answer holds everything committed before the call; with
+    /// [`Consistency::Any`] a replica may answer that lags behind. An unknown stream and a position
+    /// at or past the stream's end give an empty list.
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        after: Option<Position>,
+        consistency: Consistency,
+    ) -> Result<Vec<Record>, ReadError>;
+
+    /// The record at a position; `None` when there is none, be it past the head or not a record.
+    async fn read_at(&self, position: Position) -> Result<Option<Record>, ReadError>;
+
+    /// All records after the given positions, and then every new one, for ever.
+    ///
+    /// Positions past the head are not an error at first: the tail ends with
+    /// [`TailError::RolledBack`] as soon as it knows. A slow reader slows nobody else.
+    async fn tail(&self, after: Positions) -> Result<Tail, ReadError>;
+
+    /// The identity, and the last sequence of every partition: one round trip to the log's leader.
+    async fn head(&self) -> Result<Head, ReadError>;
+
+    /// What this log is, for people: fixed when it was opened.
+    fn describe(&self) -> Arc<LogDescription>;
+
+    /// Whether the log can be written now; changes as it happens.
+    fn availability(&self) -> watch::Receiver<Availability>;
+}
+
+/// Records as they are committed; see [`EventStore::tail`].
+pub type Tail = BoxStream<'static, Result<Record, TailError>>;
+
+/// How fresh a read must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    /// Everything committed before the call: asks the leader.
+    Latest,
+    /// Any replica may answer. Enough before an append, which is fenced anyway.
+    Any,
+}
+
+/// Whether the log can be written now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// Connected, and the last append was answered.
+    Available,
+    /// Out of reach, or connected but silent. Appends are refused at once.
+    Unavailable {
+        /// Why, as a fragment for people.
+        cause: String,
+    },
+}
+
+/// What an acknowledged append survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing: the records are in memory.
+    Memory,
+    /// kill -9 of every process, but not a power cut: the page cache holds the newest records.
+    PageCache,
+    /// A power cut: the record was flushed to disk before the acknowledgement.
+    Fsync,
+}
+
+/// What a log is, for the start line, `orders status` and the checks that compare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDescription {
+    /// Kind and place in one phrase, for example `embedded log in ./data/log` or
+    /// `NATS JetStream 2.15.2 at nats://127.0.0.1:4222, stream ORDERS, 1 replica`.
+    pub name: String,
+    /// What an acknowledgement means.
+    pub durability: Durability,
+    /// Number of partitions, fixed when the log was made.
+    pub partitions: u32,
+    /// Largest payload in bytes.
+    pub max_record_bytes: usize,
+    /// What an operator should know about this log's configuration.
+    pub warnings: Vec<String>,
+}
