@@ -1,1 +1,25 @@
-//! The language of the business: values, commands, events, decide, evolve.
+//! The language of the business: what an order is, what may be asked of it, what happened to it.
+//!
+//! ```text
+//!   Command ─┐                                   ┌─▶ Event ─▶ stored in a commit
+//!            ├─▶ decide(state, command, now) ────┤
+//!   State ───┘                                   └─▶ Rejection ─▶ told to the caller
+//!     ▲                                                  
+//!     └──────────── evolve(state, event) ◀── every event ever stored
+//! ```
+//!
+//! The crate is pure: no clock, no randomness, no I/O, no wire format. [`decide`] is the only place
+//! with guards; [`evolve`] accepts everything that was ever written and cannot fail. Money is
+//! computed once, when a decision is made, and stands in the events; folding never computes it
+//! again.
+
+pub mod command;
+pub mod event;
+mod rejection;
+pub mod state;
+pub mod value;
+
+pub use command::Command;
+pub use event::Event;
+pub use rejection::{Rejection, Violation};
+pub use state::Order;
