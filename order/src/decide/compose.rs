@@ -26,7 +26,7 @@ pub(super) fn create(create: &Create, at: Moment) -> Result<Vec<Event>, Rejectio
     check_limit("metadata pairs", create.metadata.len(), MAX_TAGS)?;
     check_limit("lines", create.lines.len(), MAX_LINES)?;
     let mut draft = Draft::new(created, at.occur_time);
-    let mut names = Names::of(&create.lines);
+    let mut names = Names::reserving(create.lines.iter());
     for (index, line) in create.lines.iter().enumerate() {
         draft.add_line(line, &mut names, &format!("lines[{index}]"))?;
     }
@@ -53,22 +53,18 @@ pub(super) fn edit(order: &Order, edit: &Edit, at: Moment) -> Result<Vec<Event>,
         events: Vec::new(),
         occur_time: at.occur_time,
     };
-    let mut names = Names(
-        order
-            .lines
-            .iter()
-            .map(|line| line.line_id.clone())
-            .collect(),
-    );
-    for action in &edit.actions {
-        if let EditAction::AddLine(NewLine {
-            line_id: Some(line_id),
-            ..
-        }) = action
-        {
-            names.0.insert(line_id.clone());
-        }
-    }
+    let added = edit.actions.iter().filter_map(|action| match action {
+        EditAction::AddLine(line) => Some(line),
+        EditAction::SetQuantity { .. }
+        | EditAction::RemoveLine { .. }
+        | EditAction::SetShipping(_)
+        | EditAction::SetDiscounts(_)
+        | EditAction::SetCustomer(_) => None,
+    });
+    let mut names = Names::reserving(added);
+    names
+        .present
+        .extend(order.lines.iter().map(|line| line.line_id.clone()));
     for (index, action) in edit.actions.iter().enumerate() {
         let field = format!("actions[{index}]");
         match action {
@@ -83,6 +79,7 @@ pub(super) fn edit(order: &Order, edit: &Edit, at: Moment) -> Result<Vec<Event>,
             }
             EditAction::RemoveLine { line_id } => {
                 draft.line(line_id)?;
+                names.present.remove(line_id);
                 draft.push(Event::LineRemoved {
                     line_id: line_id.clone(),
                 });
@@ -212,14 +209,7 @@ impl Draft {
         let order = self.order.as_ref();
         let count = order.map_or(0, |order| order.lines.len()).saturating_add(1);
         check_limit("lines", count, MAX_LINES)?;
-        let line_id = match &line.line_id {
-            // The last line is the likely twin; a caller's ids are checked against all of them.
-            Some(line_id) if order.is_some_and(|order| order.line(line_id).is_some()) => {
-                return Err(Rejection::LineExists(line_id.clone()));
-            }
-            Some(line_id) => line_id.clone(),
-            None => names.assign(order.map_or(0, |order| order.ordinals.lines))?,
-        };
+        let line_id = names.name(line, order.map_or(0, |order| order.ordinals.lines))?;
         self.push(Event::LineAdded(LineAdded {
             line_id,
             sku: line.sku.clone(),
@@ -299,26 +289,41 @@ impl Draft {
     }
 }
 
-/// Line ids that are taken, or will be by a line that brings its own.
-struct Names(HashSet<LineId>);
+/// Line ids of the draft, and those that lines still to come bring with them.
+#[derive(Default)]
+struct Names {
+    present: HashSet<LineId>,
+    reserved: HashSet<LineId>,
+}
 
 impl Names {
-    fn of(lines: &[NewLine]) -> Self {
-        Self(
-            lines
-                .iter()
-                .filter_map(|line| line.line_id.clone())
-                .collect(),
-        )
+    fn reserving<'a>(lines: impl Iterator<Item = &'a NewLine>) -> Self {
+        let reserved = lines.filter_map(|line| line.line_id.clone()).collect();
+        Self {
+            present: HashSet::new(),
+            reserved,
+        }
     }
 
-    fn assign(&mut self, used: u32) -> Result<LineId, Rejection> {
-        let name = ordinal("L", used, |name| {
-            LineId::new(name).is_ok_and(|line_id| self.0.contains(&line_id))
-        });
-        let line_id = LineId::new(&name).map_err(unassignable)?;
-        self.0.insert(line_id.clone());
-        Ok(line_id)
+    /// The id that a line brings, or the next ordinal that nobody has or brings.
+    fn name(&mut self, line: &NewLine, used: u32) -> Result<LineId, Rejection> {
+        let line_id = match &line.line_id {
+            Some(line_id) => line_id.clone(),
+            None => {
+                let name = ordinal("L", used, |name| {
+                    let taken = |ids: &HashSet<LineId>| {
+                        LineId::new(name).is_ok_and(|line_id| ids.contains(&line_id))
+                    };
+                    taken(&self.present) || taken(&self.reserved)
+                });
+                LineId::new(&name).map_err(unassignable)?
+            }
+        };
+        if self.present.insert(line_id.clone()) {
+            Ok(line_id)
+        } else {
+            Err(Rejection::LineExists(line_id))
+        }
     }
 }
 
