@@ -1,0 +1,81 @@
+use std::{pin::Pin, sync::Arc};
+
+use tokio::sync::watch;
+use tokio_stream::{Stream, StreamExt, wrappers::WatchStream};
+use tonic::{Request, Response, Status};
+use tonic_health::pb::{
+    HealthCheckRequest, HealthCheckResponse,
+    health_check_response::ServingStatus,
+    health_server::{self, HealthServer},
+};
+
+use crate::{Health, health::HealthSnapshot};
+
+/// `grpc.health.v1.Health`, from the registry.
+///
+/// * `Check` of a name that neither a service nor an entry has: `NOT_FOUND`.
+/// * `Watch` of such a name: `SERVICE_UNKNOWN`, and the stream stays open, for the name may come.
+/// * `Watch` sends a status when it changes. In the drain it sends the last one and ends, so that
+///   no stream holds up the stop.
+pub struct HealthService {
+    snapshots: watch::Receiver<Arc<HealthSnapshot>>,
+}
+
+impl HealthService {
+    /// The service, ready to be added to a server.
+    pub fn server(health: &Health) -> HealthServer<Self> {
+        HealthServer::new(Self {
+            snapshots: health.subscribe(),
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl health_server::Health for HealthService {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        let name = request.into_inner().service;
+        let snapshot = self.snapshots.borrow().clone();
+        match serving_status(&snapshot, &name) {
+            ServingStatus::ServiceUnknown => {
+                Err(Status::not_found(format!("no service is called {name:?}")))
+            }
+            status => Ok(Response::new(response(status))),
+        }
+    }
+
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+
+    async fn watch(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let name = request.into_inner().service;
+        let mut last = None;
+        let mut over = false;
+        let stream = WatchStream::new(self.snapshots.clone())
+            // Ends the stream right after the snapshot in which draining began.
+            .take_while(move |snapshot| !std::mem::replace(&mut over, snapshot.draining))
+            .filter_map(move |snapshot| {
+                let status = serving_status(&snapshot, &name);
+                (last.replace(status) != Some(status)).then(|| Ok(response(status)))
+            });
+        Ok(Response::new(Box::pin(stream)))
+    }
+}
+
+fn serving_status(snapshot: &HealthSnapshot, name: &str) -> ServingStatus {
+    match snapshot.lookup(name) {
+        None => ServingStatus::ServiceUnknown,
+        Some(service) if service.serving => ServingStatus::Serving,
+        Some(_) => ServingStatus::NotServing,
+    }
+}
+
+fn response(status: ServingStatus) -> HealthCheckResponse {
+    HealthCheckResponse {
+        status: status.into(),
+    }
+}
