@@ -1,7 +1,11 @@
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use tokio::sync::watch;
-use tokio_stream::{Stream, StreamExt, wrappers::WatchStream};
+use tokio_stream::{Stream, wrappers::WatchStream};
 use tonic::{Request, Response, Status};
 use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse,
@@ -46,23 +50,48 @@ impl health_server::Health for HealthService {
         }
     }
 
-    type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+    type WatchStream = Watching;
 
     async fn watch(
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let name = request.into_inner().service;
-        let mut last = None;
-        let mut over = false;
-        let stream = WatchStream::new(self.snapshots.clone())
-            // Ends the stream right after the snapshot in which draining began.
-            .take_while(move |snapshot| !std::mem::replace(&mut over, snapshot.draining))
-            .filter_map(move |snapshot| {
-                let status = serving_status(&snapshot, &name);
-                (last.replace(status) != Some(status)).then(|| Ok(response(status)))
-            });
-        Ok(Response::new(Box::pin(stream)))
+        let snapshots = WatchStream::new(self.snapshots.clone());
+        let stream = Watching {
+            name,
+            snapshots,
+            last: None,
+            over: false,
+        };
+        Ok(Response::new(stream))
+    }
+}
+
+/// The answer to one `Watch`.
+pub struct Watching {
+    name: String,
+    snapshots: WatchStream<Arc<HealthSnapshot>>,
+    last: Option<ServingStatus>,
+    /// Draining has begun: nothing will change any more.
+    over: bool,
+}
+
+impl Stream for Watching {
+    type Item = Result<HealthCheckResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        while !self.over {
+            let Some(snapshot) = ready!(Pin::new(&mut self.snapshots).poll_next(cx)) else {
+                return Poll::Ready(None);
+            };
+            self.over = snapshot.draining;
+            let status = serving_status(&snapshot, &self.name);
+            if self.last.replace(status) != Some(status) {
+                return Poll::Ready(Some(Ok(response(status))));
+            }
+        }
+        Poll::Ready(None)
     }
 }
 
