@@ -27,6 +27,9 @@ use crate::{
     shared::{Budget, Shared, Trigger, until},
 };
 
+/// How long after its time a component has to be silent to be taken for one that blocks its thread.
+const BLOCKED: Duration = Duration::from_millis(100);
+
 pub(crate) struct Node {
     pub(crate) component: Box<dyn Component>,
     pub(crate) options: Options,
@@ -55,7 +58,7 @@ enum End {
     /// The start or the run failed.
     Failed,
     /// Between a stop and the next start: there is nothing to stop.
-    AlreadyStopped,
+    AlreadyStopped(StepEnd),
 }
 
 impl Node {
@@ -65,8 +68,8 @@ impl Node {
             return;
         }
         let mut end = self.work().await;
-        if end == End::AlreadyStopped {
-            self.link.become_state(State::Stopped);
+        if let End::AlreadyStopped(stop) = end {
+            self.link.become_state(last_state(stop, end));
             return;
         }
         let budget = self
@@ -84,12 +87,8 @@ impl Node {
             .link
             .wait_for_turn(Phase::Stopping, State::is_terminal)
             .await;
-        let last = match (self.stop(budget.stop_by).await, end) {
-            (StepEnd::TimedOut, _) | (_, End::Forced) => State::Forced,
-            (StepEnd::Done, End::Asked | End::AlreadyStopped) => State::Stopped,
-            _ => State::Failed,
-        };
-        self.link.become_state(last);
+        let stop = self.stop(budget.stop_by).await;
+        self.link.become_state(last_state(stop, end));
     }
 
     /// Starts and runs, again and again if that is the policy, until there is nothing more to do.
@@ -117,11 +116,13 @@ impl Node {
                 "restarting in {delay:.1?} after it failed: {text}"
             )));
             self.link.become_state(State::Stopping);
-            self.stop(Instant::now() + self.options.stop_timeout).await;
+            let stop = self.stop(Instant::now() + self.options.stop_timeout).await;
             self.link.become_state(State::Backoff);
             tokio::select! {
                 biased;
-                () = self.link.wait_for_phase(Phase::Leaving) => return End::AlreadyStopped,
+                () = self.link.wait_for_phase(Phase::Leaving) => {
+                    return End::AlreadyStopped(stop);
+                }
                 () = sleep(delay) => {}
             }
         }
@@ -322,11 +323,14 @@ impl Link {
         work: impl Future<Output = Result<(), Error>>,
     ) -> StepEnd {
         let mut passage = self.pass(step);
-        let Ok(result) = timeout_at(deadline, catch_future(work)).await else {
-            passage.end = StepEnd::TimedOut;
-            self.shared
-                .lagged(&self.name, format!("{step:?}").to_lowercase());
-            return StepEnd::TimedOut;
+        let result = tokio::select! {
+            biased;
+            result = catch_future(work) => result,
+            () = self.out_of_time(deadline) => {
+                passage.end = StepEnd::TimedOut;
+                self.shared.lagged(&self.name, format!("{step:?}").to_lowercase());
+                return StepEnd::TimedOut;
+            }
         };
         let end = step_end(&result);
         passage.end = end;
@@ -338,6 +342,18 @@ impl Link {
             });
         }
         end
+    }
+
+    /// The process may begin to stop while a component is being stopped for a restart.
+    async fn out_of_time(&self, deadline: Instant) {
+        let process_is = async {
+            self.wait_for_phase(Phase::Draining).await;
+            match self.shared.budget.get() {
+                Some(budget) => sleep_until(budget.stop_by).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! { () = sleep_until(deadline) => {}, () = process_is => {} }
     }
 
     /// A run that returned without having been asked.
@@ -419,8 +435,8 @@ impl Link {
         until(&mut self.view(), |snapshot| snapshot.phase >= phase).await;
     }
 
-    /// Waits for the phase and for all above to be as required. One above that hangs in a way that
-    /// nothing can cut off must not hold up those below: time passes for it, too.
+    /// Waits for the phase and for all above to be as required. Those above keep the time
+    /// themselves, except one that blocks its thread; it must not hold up those below.
     async fn wait_for_turn(&self, phase: Phase, passed: fn(State) -> bool) -> Budget {
         self.wait_for_phase(phase).await;
         let Some(&budget) = self.shared.budget.get() else {
@@ -438,7 +454,7 @@ impl Link {
                 .all(|&index| passed(snapshot.components[index].state))
         });
         // In time or not, it is this node's turn now.
-        timeout_at(by, above).await.ok();
+        timeout_at(by + BLOCKED, above).await.ok();
         budget
     }
 
@@ -498,6 +514,14 @@ impl Drop for Passage<'_> {
             end,
             took,
         });
+    }
+}
+
+fn last_state(stop: StepEnd, end: End) -> State {
+    match (stop, end) {
+        (StepEnd::TimedOut, _) | (_, End::Forced) => State::Forced,
+        (StepEnd::Done, End::Asked | End::AlreadyStopped(_)) => State::Stopped,
+        _ => State::Failed,
     }
 }
 

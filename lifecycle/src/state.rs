@@ -83,7 +83,7 @@ impl State {
             Self::Starting => matches!(next, Self::Running | Self::Ended | Self::Stopping),
             Self::Running => matches!(next, Self::Draining | Self::Ended | Self::Stopping),
             Self::Ended => matches!(next, Self::Draining),
-            Self::Backoff => matches!(next, Self::Starting | Self::Stopped),
+            Self::Backoff => matches!(next, Self::Starting | Self::Stopped | Self::Failed),
             Self::Draining => matches!(next, Self::Drained),
             Self::Drained => matches!(next, Self::Stopping),
             Self::Stopping => {

@@ -174,7 +174,7 @@ async fn obeys_the_laws(plans: Vec<Plan>, signals: Vec<u64>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_graph_obeys_the_laws(
