@@ -43,6 +43,7 @@ pub mod admin;
 mod builder;
 mod component;
 mod error;
+mod graph;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 pub mod health;
@@ -65,9 +66,10 @@ pub use async_trait::async_trait;
 #[cfg(feature = "backoff")]
 pub use crate::retry::exponential;
 pub use crate::{
-    builder::{BuildError, Builder, Problem},
+    builder::Builder,
     component::{Component, RunContext, StartContext, StopContext, Worker, worker},
     error::Error,
+    graph::{BuildError, Problem},
     health::Health,
     observer::{Event, Observer, Step, StepEnd},
     outcome::{Cause, Failure, FailureKind, Laggard, Outcome},

@@ -3,49 +3,32 @@
 //! A node decides by itself when it is its turn: it watches the snapshot, where it sees the phase
 //! of the process and the states of its neighbours. Nobody tells it what to do.
 
+mod link;
+
 use std::{
-    future::{Future, pending},
     pin::pin,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep, sleep_until, timeout_at},
-};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::link::Link;
+use self::link::{flatten, step_end};
 use crate::{
-    Attempt, Component, Error, Event, Failure, FailureKind, OnFailure, OnFinish, Phase, RunContext,
-    Snapshot, StartContext, State, Step, StepEnd, StopContext,
+    Component, Failure, FailureKind, OnFailure, Phase, RunContext, State, Step, StepEnd,
+    StopContext,
     builder::Options,
-    component::Laggards,
-    health::{Reporter, Status},
-    panic::{Panic, catch_future},
-    retry,
-    shared::{Budget, Shared, Trigger, until},
+    health::Status,
+    panic::catch_future,
+    shared::{Budget, Trigger},
 };
-
-/// How long after its time a component has to be silent to be taken for one that blocks its thread.
-const BLOCKED: Duration = Duration::from_millis(100);
 
 pub(crate) struct Node {
     pub(crate) component: Box<dyn Component>,
     pub(crate) options: Options,
     pub(crate) link: Link,
-}
-
-/// What connects a node to the others.
-pub(crate) struct Link {
-    pub(crate) index: usize,
-    pub(crate) name: String,
-    pub(crate) health: Reporter,
-    pub(crate) shared: Arc<Shared>,
-    /// Those it starts after.
-    pub(crate) below: Vec<usize>,
-    /// Those that stop before it.
-    pub(crate) above: Vec<usize>,
 }
 
 /// How the working part of a life ended.
@@ -285,257 +268,10 @@ impl Node {
     }
 }
 
-impl Link {
-    /// One call of `start`. `Ok(false)`: no longer wanted, and dropped.
-    async fn attempt(
-        &self,
-        component: &mut Box<dyn Component>,
-        attempt: u32,
-        limit: Duration,
-    ) -> Result<bool, FailureKind> {
-        let cancelled = CancellationToken::new();
-        let _cancel = cancelled.clone().drop_guard();
-        let cx = StartContext {
-            attempt,
-            cancelled,
-            health: self.health.clone(),
-        };
-        let mut passage = self.pass(Step::Start);
-        let deadline = Instant::now() + limit;
-        let result = tokio::select! {
-            biased;
-            () = self.wait_for_phase(Phase::Leaving) => return Ok(false),
-            result = catch_future(component.start(&cx)) => result,
-            () = sleep_until(deadline) => {
-                passage.end = StepEnd::TimedOut;
-                return Err(FailureKind::TimedOut(limit));
-            }
-        };
-        passage.end = step_end(&result);
-        flatten(result).map(|()| true)
-    }
-
-    /// A drain or a stop, with its failure on record.
-    async fn step(
-        &self,
-        step: Step,
-        deadline: Instant,
-        work: impl Future<Output = Result<(), Error>>,
-    ) -> StepEnd {
-        let mut passage = self.pass(step);
-        let result = tokio::select! {
-            biased;
-            result = catch_future(work) => result,
-            () = self.out_of_time(deadline) => {
-                passage.end = StepEnd::TimedOut;
-                self.shared.lagged(&self.name, format!("{step:?}").to_lowercase());
-                return StepEnd::TimedOut;
-            }
-        };
-        let end = step_end(&result);
-        passage.end = end;
-        if let Err(kind) = flatten(result) {
-            self.shared.failed(Failure {
-                component: self.name.clone(),
-                step,
-                kind,
-            });
-        }
-        end
-    }
-
-    /// The process may begin to stop while a component is being stopped for a restart.
-    async fn out_of_time(&self, deadline: Instant) {
-        let process_is = async {
-            self.wait_for_phase(Phase::Draining).await;
-            match self.shared.budget.get() {
-                Some(budget) => sleep_until(budget.stop_by).await,
-                None => pending().await,
-            }
-        };
-        tokio::select! { () = sleep_until(deadline) => {}, () = process_is => {} }
-    }
-
-    /// A run that returned without having been asked.
-    fn ended_by_itself(
-        &self,
-        result: Result<Result<(), Error>, Panic>,
-        on_finish: OnFinish,
-    ) -> Result<End, FailureKind> {
-        flatten(result)?;
-        match on_finish {
-            OnFinish::Fail => return Err(FailureKind::EndedEarly),
-            OnFinish::Continue => {}
-            OnFinish::Shutdown => self.shared.trigger(Trigger::Finished(self.name.clone())),
-        }
-        self.shared.become_state(self.index, State::Ended, true);
-        Ok(End::Asked)
-    }
-
-    /// A start that was called off: it is stopped, but there is nothing to drain.
-    fn ended(&self, state: State) -> End {
-        self.become_state(state);
-        End::Failed
-    }
-
-    fn report_attempt(
-        &self,
-        kind: &FailureKind,
-        number: u32,
-        next: Option<Duration>,
-        elapsed: Duration,
-    ) {
-        let text;
-        let error = match kind {
-            FailureKind::Error(error) => error,
-            other => {
-                text = Error::new(other.to_string());
-                &text
-            }
-        };
-        let attempt = Attempt {
-            number,
-            error,
-            next,
-            elapsed,
-        };
-        retry::warn(&self.name, &attempt);
-        self.shared.emit(&Event::Attempt {
-            component: &self.name,
-            number,
-            next,
-        });
-        self.health.supervise(Status::NotReady(attempt.to_string()));
-    }
-
-    /// Whether they came up before everything was called off.
-    async fn wait_for_dependencies(&self) -> bool {
-        let waiting = |snapshot: &Snapshot| -> Vec<String> {
-            let below = self.below.iter().map(|&index| &snapshot.components[index]);
-            below
-                .filter(|other| !other.usable)
-                .map(|other| other.name.clone())
-                .collect()
-        };
-        let names = waiting(&self.shared.snapshot.borrow());
-        if !names.is_empty() {
-            let reason = format!("waiting for {}", names.join(", "));
-            self.health.supervise(Status::NotReady(reason));
-        }
-        let mut wanted = false;
-        until(&mut self.view(), |snapshot| {
-            wanted = snapshot.phase < Phase::Leaving;
-            !wanted || waiting(snapshot).is_empty()
-        })
-        .await;
-        wanted
-    }
-
-    async fn wait_for_phase(&self, phase: Phase) {
-        until(&mut self.view(), |snapshot| snapshot.phase >= phase).await;
-    }
-
-    /// Waits for the phase and for all above to be as required. Those above keep the time
-    /// themselves, except one that blocks its thread; it must not hold up those below.
-    async fn wait_for_turn(&self, phase: Phase, passed: fn(State) -> bool) -> Budget {
-        self.wait_for_phase(phase).await;
-        let Some(&budget) = self.shared.budget.get() else {
-            pending().await
-        };
-        let by = if phase == Phase::Draining {
-            budget.drain_by
-        } else {
-            budget.stop_by
-        };
-        let mut view = self.view();
-        let above = until(&mut view, |snapshot| {
-            self.above
-                .iter()
-                .all(|&index| passed(snapshot.components[index].state))
-        });
-        // In time or not, it is this node's turn now.
-        timeout_at(by + BLOCKED, above).await.ok();
-        budget
-    }
-
-    fn view(&self) -> watch::Receiver<Snapshot> {
-        self.shared.snapshot.subscribe()
-    }
-
-    fn state(&self) -> State {
-        self.shared.snapshot.borrow().components[self.index].state
-    }
-
-    fn become_state(&self, state: State) {
-        self.shared.become_state(self.index, state, false);
-    }
-
-    fn laggards(&self) -> Laggards {
-        Laggards {
-            shared: Arc::clone(&self.shared),
-            component: self.name.clone(),
-        }
-    }
-
-    fn pass(&self, step: Step) -> Passage<'_> {
-        self.shared.emit(&Event::Entered {
-            component: &self.name,
-            step,
-        });
-        Passage {
-            link: self,
-            step,
-            began: Instant::now(),
-            end: StepEnd::Cancelled,
-        }
-    }
-}
-
-/// Being inside a step. Dropping it tells that the step was left, also when the task is aborted.
-struct Passage<'a> {
-    link: &'a Link,
-    step: Step,
-    began: Instant,
-    end: StepEnd,
-}
-
-impl Drop for Passage<'_> {
-    fn drop(&mut self) {
-        let Self {
-            link,
-            step,
-            began,
-            end,
-        } = self;
-        let (step, end, took) = (*step, *end, began.elapsed());
-        link.shared.emit(&Event::Left {
-            component: &link.name,
-            step,
-            end,
-            took,
-        });
-    }
-}
-
 fn last_state(stop: StepEnd, end: End) -> State {
     match (stop, end) {
         (StepEnd::TimedOut, _) | (_, End::Forced) => State::Forced,
         (StepEnd::Done, End::Asked | End::AlreadyStopped(_)) => State::Stopped,
         _ => State::Failed,
-    }
-}
-
-fn step_end(result: &Result<Result<(), Error>, Panic>) -> StepEnd {
-    match result {
-        Ok(Ok(())) => StepEnd::Done,
-        Ok(Err(_)) => StepEnd::Failed,
-        Err(_) => StepEnd::Panicked,
-    }
-}
-
-fn flatten(result: Result<Result<(), Error>, Panic>) -> Result<(), FailureKind> {
-    match result {
-        Ok(result) => result.map_err(FailureKind::Error),
-        Err(Panic(message)) => Err(FailureKind::Panic(message)),
     }
 }

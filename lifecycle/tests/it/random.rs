@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use lifecycle::{Event, Fixed, Restart, Signal, State, health};
+use lifecycle::{Builder, Event, Fixed, Outcome, Restart, Signal, State, health};
 use proptest::{collection::vec, prelude::*};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::rig::{Act, Diary, builder, ms, run};
 
@@ -61,11 +61,22 @@ fn plan() -> impl Strategy<Value = Plan> {
 const BUDGET: Duration = ms(2_000);
 const DELAY: Duration = ms(150);
 
-async fn obeys_the_laws(plans: Vec<Plan>, signals: Vec<u64>) {
-    let diary = Diary::new();
-    let name = |index: usize| format!("c{index}");
-    let (seen, mut supervisor) = (diary.clone(), builder());
-    supervisor = supervisor.stop_timeout(BUDGET).termination_delay(DELAY);
+fn name(index: usize) -> String {
+    format!("c{index}")
+}
+
+impl Plan {
+    fn after(&self, index: usize) -> Vec<String> {
+        (0..index)
+            .filter(|&other| self.after[other])
+            .map(name)
+            .collect()
+    }
+}
+
+fn supervisor(plans: &[Plan], diary: &Diary) -> Builder {
+    let seen = diary.clone();
+    let mut supervisor = builder().stop_timeout(BUDGET).termination_delay(DELAY);
     supervisor = supervisor.observer(move |event: &Event<'_>| match event {
         Event::State {
             component,
@@ -79,12 +90,6 @@ async fn obeys_the_laws(plans: Vec<Plan>, signals: Vec<u64>) {
         Event::Left { .. } => seen.note("<"),
         _ => {}
     });
-    let after = |plan: &Plan, index: usize| -> Vec<String> {
-        (0..index)
-            .filter(|&other| plan.after[other])
-            .map(name)
-            .collect()
-    };
     for (index, plan) in plans.iter().enumerate() {
         let script = diary
             .script(&name(index))
@@ -92,7 +97,7 @@ async fn obeys_the_laws(plans: Vec<Plan>, signals: Vec<u64>) {
             .run([plan.run]);
         supervisor = supervisor
             .add(script.drain(plan.drain).stop(plan.stop))
-            .after(after(plan, index))
+            .after(plan.after(index))
             .start_timeout(ms(1_000));
         if plan.retries {
             supervisor = supervisor.retry(Fixed::every(ms(50)).at_most(3));
@@ -104,22 +109,25 @@ async fn obeys_the_laws(plans: Vec<Plan>, signals: Vec<u64>) {
             supervisor = supervisor.in_background();
         }
     }
-    let tasks = || {
-        tokio::runtime::Handle::current()
-            .metrics()
-            .num_alive_tasks()
-    };
-    let before = tasks();
-    let running = run(supervisor);
+    supervisor
+}
+
+fn alive_tasks() -> usize {
+    tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks()
+}
+
+async fn obeys_the_laws(plans: Vec<Plan>, signals: Vec<u64>) {
+    let diary = Diary::new();
+    let before = alive_tasks();
+    let running = run(supervisor(&plans, &diary));
     let health = running.handle.health().clone();
     let sender = running.signals.clone();
     let end = tokio::spawn(running.outcome());
-    let mut first = None;
     for wait in signals {
         sleep(ms(wait)).await;
         sender.send(Signal::Terminate);
-        first.get_or_insert_with(Instant::now);
-        tokio::task::yield_now().await;
         sleep(ms(1)).await;
         assert!(
             !health.is_serving(health::READINESS),
@@ -129,48 +137,59 @@ async fn obeys_the_laws(plans: Vec<Plan>, signals: Vec<u64>) {
     let outcome = end.await.unwrap();
 
     let lines = diary.timed().join("\n");
-    assert_eq!(tasks(), before, "a task is left");
+    assert_eq!(alive_tasks(), before, "a task is left");
     assert!(
         outcome.stop_took <= DELAY + BUDGET + ms(5),
         "{outcome}\n{lines}"
     );
     assert_eq!(diary.count(">"), diary.count("<"), "steps come in pairs");
-    let killed = outcome.exit_code() == 143;
     for (index, plan) in plans.iter().enumerate() {
         let me = name(index);
-        let state = outcome.snapshot.component(&me).unwrap().state;
-        assert!(state.is_terminal(), "{me} is {state:?}\n{lines}");
-        let terminal = State::ALL.into_iter().filter(|state| state.is_terminal());
-        let ends = terminal
-            .map(|state| diary.count(&format!("{me} is {state:?}")))
-            .sum::<usize>();
-        assert_eq!(ends, 1, "{me}\n{lines}");
-        let (starting, stops) = (
-            diary.count(&format!("{me} is Starting")),
-            diary.count(&format!("{me}.stop")),
-        );
-        assert!(
-            stops == starting || killed && stops < starting,
-            "{me}: {stops} stops\n{lines}"
-        );
-        for below in after(plan, index) {
-            if let Some(start) = diary.position(&format!("{me}.start")) {
-                let up = diary
-                    .position(&format!("{below} is Running"))
-                    .expect("a dependency");
-                assert!(up < start, "{me} started before {below} was up\n{lines}");
-            }
-            // One that failed and waited for its restart was stopped out of turn, for good reason.
-            let restarted = outcome.snapshot.component(&below).unwrap().restarts > 0;
-            let last = diary.position(&format!("{below} is Stopped"));
-            let mine = [State::Stopped, State::Failed, State::Forced, State::Skipped]
-                .into_iter()
-                .find_map(|state| diary.position(&format!("{me} is {state:?}")));
-            if let (Some(below_gone), Some(gone), false) = (last, mine, killed || restarted) {
-                assert!(gone < below_gone, "{below} stopped before {me}\n{lines}");
-            }
+        ended_once(&me, &diary, &outcome);
+        for below in plan.after(index) {
+            in_order(&me, &below, &diary, &outcome);
         }
     }
+}
+
+/// One terminal state, and one stop for every start that was entered.
+fn ended_once(me: &str, diary: &Diary, outcome: &Outcome) {
+    let lines = diary.timed().join("\n");
+    let state = outcome.snapshot.component(me).unwrap().state;
+    assert!(state.is_terminal(), "{me} is {state:?}\n{lines}");
+    let terminal = State::ALL.into_iter().filter(|state| state.is_terminal());
+    let ends: usize = terminal
+        .map(|state| diary.count(&format!("{me} is {state:?}")))
+        .sum();
+    assert_eq!(ends, 1, "{me}\n{lines}");
+    let starts = diary.count(&format!("{me} is Starting"));
+    let stops = diary.count(&format!("{me}.stop"));
+    let killed = outcome.exit_code() == 143 && stops < starts;
+    assert!(stops == starts || killed, "{me}: {stops} stops\n{lines}");
+}
+
+/// No start before a dependency is up, no end of a dependency before its dependents.
+fn in_order(me: &str, below: &str, diary: &Diary, outcome: &Outcome) {
+    let lines = diary.timed().join("\n");
+    if let Some(start) = diary.position(&format!("{me}.start")) {
+        let up = diary
+            .position(&format!("{below} is Running"))
+            .expect("a dependency");
+        assert!(up < start, "{me} started before {below} was up\n{lines}");
+    }
+    // One that failed and waited for its restart was stopped out of turn, for good reason.
+    let restarted = outcome.snapshot.component(below).unwrap().restarts > 0;
+    if restarted || outcome.exit_code() == 143 {
+        return;
+    }
+    let gone = |who: &str| {
+        let mut terminal = State::ALL.into_iter().filter(|state| state.is_terminal());
+        terminal.find_map(|state| diary.position(&format!("{who} is {state:?}")))
+    };
+    assert!(
+        gone(me) < gone(below),
+        "{below} was gone before {me}\n{lines}"
+    );
 }
 
 proptest! {
