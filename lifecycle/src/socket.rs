@@ -211,13 +211,29 @@ pub struct Connection {
     stream: TcpStream,
     open: Arc<AtomicUsize>,
     // One each, because reading and writing may be done by different tasks.
-    cut_read: Pin<Box<WaitForCancellationFutureOwned>>,
-    cut_write: Pin<Box<WaitForCancellationFutureOwned>>,
+    cut_read: Cut,
+    cut_write: Cut,
+}
+
+/// Fires when the connection is cut. It is asked only where the stream would wait, so that a busy
+/// connection pays nothing, and it has a token of its own, so that connections do not meet at one
+/// lock.
+struct Cut(Pin<Box<WaitForCancellationFutureOwned>>);
+
+impl Cut {
+    fn or<T>(&mut self, poll: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if poll.is_pending() && self.0.as_mut().poll(cx).is_ready() {
+            let error = io::Error::new(io::ErrorKind::ConnectionAborted, "the server is stopping");
+            return Poll::Ready(Err(error));
+        }
+        poll
+    }
 }
 
 impl Connection {
     fn new(stream: TcpStream, connections: &Connections) -> Self {
-        let cut = || Box::pin(connections.cut.clone().cancelled_owned());
+        let token = connections.cut.child_token();
+        let cut = || Cut(Box::pin(token.clone().cancelled_owned()));
         connections.open.fetch_add(1, Ordering::AcqRel);
         Self {
             stream,
@@ -234,44 +250,37 @@ impl Drop for Connection {
     }
 }
 
-fn was_cut() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "the server is stopping")
-}
-
 impl AsyncRead for Connection {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.cut_read.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(was_cut()));
-        }
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let this = self.get_mut();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        this.cut_read.or(read, cx)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.cut_write.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(was_cut()));
-        }
-        Pin::new(&mut self.stream).poll_write(cx, buffer)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, buffer);
+        this.cut_write.or(written, cx)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.cut_write.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(was_cut()));
-        }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, buffers);
+        this.cut_write.or(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -22,11 +22,14 @@ pub enum Phase {
 /// The life of one component.
 ///
 /// ```text
-///          ┌──────────────────────────── Backoff ◀──────────┐
-///          ▼           ┌──────────── on a restart ─────────┐ │
-/// Pending ─▶ Starting ─┴▶ Running ─▶ Draining ─▶ Drained ─▶ Stopping ─▶ Stopped
-///    ▼           └─▶ Ended ◀┘└───────▲  ▲                      ├─▶ Failed
-/// Skipped              └────────────────┘                      └─▶ Forced
+/// Pending ─▶ Starting ─▶ Running ─▶ Draining ─▶ Drained ─▶ Stopping ─▶ Stopped | Failed
+///
+/// Pending ─▶ Skipped                            called off before it started
+/// Starting | Running ─▶ Ended ─▶ Draining       over before its turn to be stopped
+/// Starting | Running ─▶ Stopping ─▶ Backoff     failed and will be restarted
+/// Backoff ─▶ Starting                           restarted
+/// Backoff ─▶ Stopped | Failed                   called off before it was restarted
+/// any that is not gone ─▶ Forced                cut off
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {

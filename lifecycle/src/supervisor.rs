@@ -6,6 +6,8 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
+use tracing::Instrument;
+
 use crate::{
     Builder, Cause, Error, Event, Failure, FailureKind, Health, Outcome, Phase, Signal, Signals,
     Snapshot, State, Step,
@@ -104,7 +106,9 @@ impl Supervisor {
             Err(cause) => return process.outcome(cause, Instant::now(), None),
         };
         for node in nodes {
-            process.tasks.spawn(node.live());
+            // Whatever a component logs carries its name.
+            let span = tracing::info_span!("component", name = node.link.name);
+            process.tasks.spawn(node.live().instrument(span));
         }
         let health = process.shared.health.clone();
         let cause = tokio::select! {

@@ -236,7 +236,7 @@ async fn whoever_holds_a_connection_open_is_cut_in_time_and_counted() {
 
     let began = Instant::now();
     let outcome = running.terminated_after(ms(0)).await;
-    assert!((ms(350)..ms(450)).contains(&began.elapsed()), "{outcome}");
+    assert!((ms(350)..ms(1_000)).contains(&began.elapsed()), "{outcome}");
     let cut = Laggard {
         component: "grpc".to_owned(),
         what: "3 connections".to_owned(),

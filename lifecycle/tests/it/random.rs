@@ -179,7 +179,8 @@ fn in_order(me: &str, below: &str, diary: &Diary, outcome: &Outcome) {
     }
     // One that failed and waited for its restart was stopped out of turn, for good reason.
     let restarted = outcome.snapshot.component(below).unwrap().restarts > 0;
-    if restarted || outcome.exit_code() == 143 {
+    let never_started = diary.count(&format!("{below}.start")) == 0;
+    if restarted || never_started || outcome.exit_code() == 143 {
         return;
     }
     let gone = |who: &str| {

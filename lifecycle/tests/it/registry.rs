@@ -1,7 +1,12 @@
 //! The health registry by itself: entries, services, dwell, causes. Also the table of states.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
 use lifecycle::{
-    Health, State,
+    Health, State, check,
     health::{self, Requires, Status},
 };
 use tokio::time::sleep;
@@ -134,6 +139,43 @@ async fn a_component_that_speaks_for_itself_is_not_set_ready() {
     let status = registry.snapshot().entries["projector"].clone();
     assert_eq!(status, Status::NotReady("3000 commits behind".to_owned()));
     running.terminated_after(ms(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_run_side_by_side_with_a_limit_and_survive_a_panic() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    let takes = |name: &str, time: u64| {
+        check(name, ms(1_000), ms(600), move || async move {
+            sleep(ms(time)).await;
+            Status::Ready
+        })
+    };
+    let running = run(builder()
+        .add(takes("fast", 300))
+        .add(takes("fair", 500))
+        .add(takes("slow", 750))
+        .add(check("bad", ms(1_000), ms(600), move || {
+            assert!(count.fetch_add(1, Ordering::Relaxed) > 0, "the first time");
+            async { Status::Degraded("the second time".to_owned()) }
+        })));
+    let registry = running.handle.health().clone();
+    let word = |name: &str| registry.snapshot().entries[name].to_string();
+    sleep(ms(1)).await;
+    assert_eq!(word("fast"), "not ready: not checked yet");
+    assert!(word("bad").starts_with("not ready: the check panicked: the first time, at "));
+    sleep(ms(700)).await;
+    let words = ["fast", "fair", "slow"].map(word);
+    assert_eq!(words, ["ok", "ok", "not ready: no answer within 600.0ms"]);
+    for _ in 0..100 {
+        registry.is_serving("bad");
+    }
+    sleep(ms(1_000)).await;
+    assert_eq!(
+        (word("bad").as_str(), asked.load(Ordering::Relaxed)),
+        ("degraded: the second time", 2)
+    );
+    assert_eq!(running.terminated_after(ms(0)).await.stop_took, ms(0));
 }
 
 #[test]

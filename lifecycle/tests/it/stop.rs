@@ -316,3 +316,31 @@ async fn one_that_blocks_its_thread_is_named_and_does_not_hold_the_others() {
         "{outcome}"
     );
 }
+
+/// The only test that sends a real one; its handler stays with the test process.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_real_sigterm_is_heard_once_armed() {
+    let signals = lifecycle::Signals::arm().unwrap();
+    let supervisor = builder()
+        .signals(signals)
+        .add(Diary::new().script("a"))
+        .build()
+        .unwrap();
+    let mut watch = supervisor.handle().watch();
+    let running = tokio::spawn(supervisor.run());
+    watch
+        .wait_for(|snapshot| snapshot.phase == Phase::Ready)
+        .await
+        .unwrap();
+    let me = std::process::id().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &me])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let outcome = running.await.unwrap();
+    assert_eq!(outcome.cause, Cause::Signal(Signal::Terminate));
+}
