@@ -108,6 +108,8 @@ mod supervisor;
 
 /// For implementing [`Component`].
 pub use async_trait::async_trait;
+/// What [`RunContext::token`] and [`retry`] speak.
+pub use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "backoff")]
 pub use crate::retry::exponential;

@@ -27,9 +27,6 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{Error, RunContext};
 
-/// Ends when a server should stop accepting.
-pub type Shutdown = WaitForCancellationFutureOwned;
-
 /// The address a listener got, once it has one. Clones are of the same listener.
 #[derive(Clone, Debug)]
 pub struct Bound(watch::Receiver<Option<SocketAddr>>);

@@ -1,11 +1,12 @@
 use std::{future::Future, net::SocketAddr, pin::Pin, time::Duration};
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport};
 
 use crate::{
     Component, Error, RunContext, StartContext, StopContext,
-    socket::{Bound, Incoming, Shutdown, Socket},
+    socket::{Bound, Incoming, Socket},
 };
 
 type Serving = Pin<Box<dyn Future<Output = Result<(), transport::Error>> + Send>>;
@@ -18,7 +19,7 @@ type Serving = Pin<Box<dyn Future<Output = Result<(), transport::Error>> + Send>
 pub struct Server {
     name: String,
     socket: Socket,
-    serve: Box<dyn FnMut(Incoming, Shutdown) -> Serving + Send>,
+    serve: Box<dyn FnMut(Incoming, CancellationToken) -> Serving + Send>,
 }
 
 impl Server {
@@ -28,24 +29,27 @@ impl Server {
     /// # use lifecycle::{Health, grpc};
     /// # let health = Health::new();
     /// # let address = "127.0.0.1:0".parse().unwrap();
-    /// let server = grpc::Server::new("grpc", address, move |incoming, shutdown| {
+    /// let server = grpc::Server::new("grpc", address, move |incoming, stopping| {
     ///     grpc::defaults()
     ///         // .layer(…)
     ///         .add_service(grpc::HealthService::server(&health))
-    ///         .serve_with_incoming_shutdown(incoming, shutdown)
+    ///         .serve_with_incoming_shutdown(incoming, stopping.cancelled_owned())
     /// });
     /// ```
     ///
-    /// It is called once per start.
+    /// The token fires when the server should stop. A service with streams that never end by
+    /// themselves takes a clone of it and ends them, or they are cut at the deadline.
+    ///
+    /// `serve` is called once per start.
     pub fn new<F, S>(name: impl Into<String>, address: SocketAddr, mut serve: F) -> Self
     where
-        F: FnMut(Incoming, Shutdown) -> S + Send + 'static,
+        F: FnMut(Incoming, CancellationToken) -> S + Send + 'static,
         S: Future<Output = Result<(), transport::Error>> + Send + 'static,
     {
         Self {
             name: name.into(),
             socket: Socket::new(address),
-            serve: Box::new(move |incoming, shutdown| Box::pin(serve(incoming, shutdown))),
+            serve: Box::new(move |incoming, stopping| Box::pin(serve(incoming, stopping))),
         }
     }
 
@@ -56,9 +60,9 @@ impl Server {
         server: transport::Server,
         routes: Routes,
     ) -> Self {
-        Self::new(name, address, move |incoming, shutdown| {
+        Self::new(name, address, move |incoming, stopping| {
             let router = server.clone().add_routes(routes.clone());
-            router.serve_with_incoming_shutdown(incoming, shutdown)
+            router.serve_with_incoming_shutdown(incoming, stopping.cancelled_owned())
         })
     }
 
@@ -92,7 +96,7 @@ impl Component for Server {
         let Some((incoming, connections)) = self.socket.open() else {
             return Err(Error::permanent("run without a start"));
         };
-        let serving = (self.serve)(incoming, cx.token().clone().cancelled_owned());
+        let serving = (self.serve)(incoming, cx.token().clone());
         connections.serve(cx, serving).await
     }
 

@@ -28,10 +28,10 @@ fn any_port() -> SocketAddr {
 
 fn server(health: &Health) -> (Server, Bound) {
     let health = health.clone();
-    let server = Server::new("grpc", any_port(), move |incoming, shutdown| {
+    let server = Server::new("grpc", any_port(), move |incoming, stopping| {
         grpc::defaults()
             .add_service(HealthService::server(&health))
-            .serve_with_incoming_shutdown(incoming, shutdown)
+            .serve_with_incoming_shutdown(incoming, stopping.cancelled_owned())
     });
     let bound = server.bound();
     (server, bound)
@@ -172,10 +172,10 @@ impl health_server::Health for Slow {
 }
 
 fn slow(time: Duration) -> (Server, Bound) {
-    let server = Server::new("grpc", any_port(), move |incoming, shutdown| {
+    let server = Server::new("grpc", any_port(), move |incoming, stopping| {
         grpc::defaults()
             .add_service(HealthServer::new(Slow(time)))
-            .serve_with_incoming_shutdown(incoming, shutdown)
+            .serve_with_incoming_shutdown(incoming, stopping.cancelled_owned())
     });
     let bound = server.bound();
     (server, bound)
