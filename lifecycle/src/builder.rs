@@ -1,5 +1,5 @@
 use std::{
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -269,6 +269,11 @@ impl Builder {
             observers: Mutex::new(self.observers),
             failures: Mutex::default(),
             laggards: Mutex::default(),
+            polled: self
+                .declared
+                .iter()
+                .map(|_| AtomicBool::default())
+                .collect(),
         });
         let nodes = self
             .declared

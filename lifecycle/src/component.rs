@@ -67,6 +67,7 @@ pub struct StartContext {
     pub(crate) attempt: u32,
     pub(crate) cancelled: CancellationToken,
     pub(crate) health: Reporter,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl StartContext {

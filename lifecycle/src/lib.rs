@@ -31,6 +31,7 @@
 //!
 //! * [`Component`] is what one implements; [`worker`] makes one from a function.
 //! * [`check`] makes one that asks something for its health every now and then.
+//! * [`Watchdog`] notices that the runtime is starved.
 //! * [`Builder`] takes them, with their order, retries, restarts and limits.
 //! * [`Supervisor::run`] returns an [`Outcome`], which is an exit code with an explanation.
 //! * [`health`] says who is healthy, who is not, and why.
@@ -105,6 +106,7 @@ mod signal;
 pub mod socket;
 mod state;
 mod supervisor;
+mod watchdog;
 
 /// For implementing [`Component`].
 pub use async_trait::async_trait;
@@ -127,4 +129,5 @@ pub use crate::{
     signal::{MockSignals, Signal, Signals},
     state::{ComponentSnapshot, Phase, Snapshot, State},
     supervisor::{Handle, Supervisor},
+    watchdog::Watchdog,
 };

@@ -21,7 +21,6 @@ use crate::{
     StopContext,
     builder::Options,
     health::Status,
-    panic::catch_future,
     shared::{Budget, Trigger},
 };
 
@@ -201,7 +200,7 @@ impl Node {
             laggards: link.laggards(),
         };
         let mut passage = link.pass(Step::Run);
-        let mut run = pin!(catch_future(component.run(&cx)));
+        let mut run = pin!(link.guard(component.run(&cx)));
         let budget = tokio::select! {
             biased;
             result = &mut run => {

@@ -1,7 +1,10 @@
 //! What the supervisor and its nodes share: one snapshot, written here and watched by all.
 
 use std::{
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -50,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) observers: Mutex<Vec<Box<dyn Observer>>>,
     pub(crate) failures: Mutex<Vec<Failure>>,
     pub(crate) laggards: Mutex<Vec<Laggard>>,
+    /// For each component, whether a thread is inside one of its hooks right now.
+    pub(crate) polled: Vec<AtomicBool>,
 }
 
 /// What is behind these locks is valid after every single statement, so that a panic elsewhere is
@@ -108,6 +113,16 @@ impl Shared {
 
     pub(crate) fn emit(&self, event: &Event<'_>) {
         tell(&mut lock(&self.observers), event);
+    }
+
+    /// The components whose hooks occupy a thread at this moment.
+    pub(crate) fn being_polled(&self) -> Vec<String> {
+        let snapshot = self.snapshot.borrow();
+        let pairs = snapshot.components.iter().zip(&self.polled);
+        let polled = pairs.filter(|(_, polled)| polled.load(Ordering::Relaxed));
+        polled
+            .map(|(component, _)| component.name.clone())
+            .collect()
     }
 
     pub(crate) fn trigger(&self, trigger: Trigger) {

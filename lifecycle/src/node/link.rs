@@ -1,8 +1,9 @@
 //! A node's view of the others, and the way its hooks are called.
 
 use std::{
-    future::{Future, pending},
-    sync::Arc,
+    future::{Future, pending, poll_fn},
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -52,13 +53,14 @@ impl Link {
             attempt,
             cancelled,
             health: self.health.clone(),
+            shared: Arc::clone(&self.shared),
         };
         let mut passage = self.pass(Step::Start);
         let deadline = Instant::now() + limit;
         let result = tokio::select! {
             biased;
             () = self.wait_for_phase(Phase::Leaving) => return Ok(false),
-            result = catch_future(component.start(&cx)) => result,
+            result = self.guard(component.start(&cx)) => result,
             () = sleep_until(deadline) => {
                 passage.end = StepEnd::TimedOut;
                 return Err(FailureKind::TimedOut(limit));
@@ -66,6 +68,19 @@ impl Link {
         };
         passage.end = step_end(&result);
         flatten(result).map(|()| true)
+    }
+
+    /// Catches panics, and marks the component while a thread is inside of it.
+    pub(super) async fn guard<T>(&self, hook: impl Future<Output = T>) -> Result<T, Panic> {
+        let polled = &self.shared.polled[self.index];
+        let mut hook = pin!(catch_future(hook));
+        poll_fn(|cx| {
+            polled.store(true, Ordering::Relaxed);
+            let poll = hook.as_mut().poll(cx);
+            polled.store(false, Ordering::Relaxed);
+            poll
+        })
+        .await
     }
 
     /// A drain or a stop, with its failure on record.
@@ -78,7 +93,7 @@ impl Link {
         let mut passage = self.pass(step);
         let result = tokio::select! {
             biased;
-            result = catch_future(work) => result,
+            result = self.guard(work) => result,
             () = self.out_of_time(deadline) => {
                 passage.end = StepEnd::TimedOut;
                 self.shared.lagged(&self.name, format!("{step:?}").to_lowercase());

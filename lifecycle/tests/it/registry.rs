@@ -6,8 +6,9 @@ use std::sync::{
 };
 
 use lifecycle::{
-    Health, State, check,
-    health::{self, Requires, Status},
+    Health, State, Watchdog, check,
+    health::{self, HealthSnapshot, Requires, Status},
+    worker,
 };
 use tokio::time::sleep;
 
@@ -176,6 +177,45 @@ async fn checks_run_side_by_side_with_a_limit_and_survive_a_panic() {
         ("degraded: the second time", 2)
     );
     assert_eq!(running.terminated_after(ms(0)).await.stop_took, ms(0));
+}
+
+/// On real time and two threads: one for the test, one for the components, which gets blocked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_starved_runtime_fails_liveness_and_the_culprit_is_named() {
+    let (block, blocked) = std::sync::mpsc::channel::<()>();
+    let (go, mut going) = tokio::sync::mpsc::channel::<()>(1);
+    let mut blocked = Some((blocked, async move { going.recv().await }));
+    let running = run(builder()
+        .add(Watchdog::new(ms(100)))
+        .add(worker("greedy", move |cx| {
+            let taken = blocked.take();
+            async move {
+                let Some((blocked, going)) = taken else {
+                    return Ok(());
+                };
+                going.await;
+                blocked.recv().ok();
+                cx.stopping().await;
+                Ok(())
+            }
+        })));
+    let registry = running.handle.health().clone();
+    let mut seen = registry.subscribe();
+    let alive = |serving: bool| {
+        move |now: &Arc<HealthSnapshot>| now.services[health::LIVENESS].serving == serving
+    };
+    seen.wait_for(alive(true)).await.unwrap();
+    sleep(ms(150)).await;
+    assert!(registry.is_serving(health::LIVENESS));
+    go.send(()).await.unwrap();
+    let cause = seen.wait_for(alive(false)).await.unwrap().services[health::LIVENESS].cause();
+    assert_eq!(
+        cause,
+        "watchdog: failed: no task has run for 100.0ms; running: [greedy]"
+    );
+    drop(block);
+    seen.wait_for(alive(true)).await.unwrap();
+    assert_eq!(running.terminated_after(ms(0)).await.exit_code(), 0);
 }
 
 #[test]
