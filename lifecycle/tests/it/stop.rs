@@ -288,28 +288,36 @@ async fn dropping_the_supervisor_leaves_no_task() {
     );
 }
 
-/// On real time, because only a real thread can be blocked.
+/// On real time, because only a real thread can be blocked; and only once all is quiet, because a
+/// blocked thread takes the task with it that it was to run next.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_blocks_its_thread_is_named_and_does_not_hold_the_others() {
     let diary = Diary::new();
     let (release, blocked) = std::sync::mpsc::channel::<()>();
-    let blocked = std::sync::Mutex::new(Some(blocked));
+    let (go, mut going) = tokio::sync::mpsc::channel::<()>(1);
+    let mut blocked = Some((blocked, async move { going.recv().await }));
+    let blocking = worker("blocking", move |_| {
+        let taken = blocked.take();
+        async move {
+            let Some((blocked, going)) = taken else {
+                return Ok(());
+            };
+            going.await;
+            blocked.recv().ok();
+            Ok(())
+        }
+    });
     let running = run(builder()
         .stop_timeout(ms(200))
         .add(diary.script("below"))
-        .add(worker("blocking", move |_| {
-            let blocked = blocked.lock().unwrap().take();
-            async move {
-                tokio::task::yield_now().await;
-                blocked.map(|blocked| blocked.recv());
-                Ok(())
-            }
-        }))
+        .add(blocking)
         .after(["below"]));
+    sleep(ms(100)).await;
+    go.send(()).await.unwrap();
     let began = Instant::now();
-    let outcome = running.terminated_after(ms(50)).await;
+    let outcome = running.terminated_after(ms(100)).await;
     drop(release);
-    assert!(began.elapsed() < ms(1_500), "{:?}", began.elapsed());
+    assert!(began.elapsed() < ms(2_000), "{:?}", began.elapsed());
     assert_eq!(diary.count("below.stopped"), 1);
     assert!(
         outcome.laggards.iter().any(|l| l.component == "blocking"),
