@@ -17,6 +17,7 @@
 //! A generation can be deleted at any time: the log makes another.
 
 mod checkpoint;
+pub mod counters;
 mod cover;
 mod generation;
 pub mod keys;

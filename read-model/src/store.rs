@@ -113,22 +113,32 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].
-    pub fn next(&self) -> Result<Generation, Error> {
+    pub fn next(&self) -> Result<Arc<Generation>, Error> {
         let folder = self.folder();
         let name = next_name(&folder, self.schema)?;
-        Generation::open(&folder.join(name), self.cache_bytes)
+        Generation::open(&folder.join(name), self.cache_bytes).map(Arc::new)
     }
 
     /// Lets a generation serve: pointer file first, then the readers. The one before is removed.
     ///
     /// # Errors
     /// [`Error::Io`]; the old generation then goes on serving.
-    pub fn promote(&self, generation: Generation) -> Result<(), Error> {
+    pub fn promote(&self, generation: Arc<Generation>) -> Result<(), Error> {
         let folder = self.folder();
         write_pointer(&folder, generation.name())?;
         let name = generation.name().to_owned();
-        drop(self.active.swap(Arc::new(generation)));
+        drop(self.active.swap(generation));
         remove_others(&folder, &name)
+    }
+
+    /// Removes a build that was given up.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn discard(&self, generation: Arc<Generation>) -> Result<(), Error> {
+        let path = generation.path().to_owned();
+        drop(generation);
+        fs::remove_dir_all(&path).map_err(io("remove", &path))
     }
 
     /// Moves the generation that serves aside and lets an empty one serve in its place, because
@@ -140,7 +150,7 @@ impl Store {
         let old = self.active();
         let next = self.next()?;
         write_pointer(&self.folder(), next.name())?;
-        drop(self.active.swap(Arc::new(next)));
+        drop(self.active.swap(next));
         old.flush()?;
         quarantine(&self.root, &self.projection, old.path())
     }

@@ -1,0 +1,44 @@
+//! Orders set aside because a commit of theirs could not be folded.
+
+use serde::{Deserialize, Serialize};
+
+/// Why an order was parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Cause {
+    /// The stored bytes are not a commit.
+    Undecodable,
+    /// An event of a newer writer.
+    UnknownEvent,
+    /// An envelope of a newer writer.
+    NewerSchema,
+    /// The commit does not begin at the next version.
+    Gap,
+    /// The commit does not name the hash of the one before it.
+    Chain,
+    /// The stored row could not be read or written.
+    Row,
+}
+
+/// A parked order: its row stays as it was before the commit that could not be folded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// Why.
+    pub cause: Cause,
+    /// More about why, for people.
+    pub detail: String,
+    /// Position of the commit that could not be folded: `partition:sequence`.
+    pub position: String,
+    /// Its commit id, in hexadecimal.
+    pub commit_id: String,
+    /// Positions of the commits that queue behind it.
+    pub behind: Vec<String>,
+}
+
+impl Parked {
+    /// What a caller is told of a parked order.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        format!("parked at position {}: {}", self.position, self.detail)
+    }
+}
