@@ -1,0 +1,7 @@
+//! The laws of the log and of the key store, run against every implementation.
+
+mod checker;
+mod crash;
+mod embedded;
+mod keys;
+mod memory;
