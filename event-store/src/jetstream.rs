@@ -60,8 +60,8 @@ pub const MAX_RECORD_BYTES: usize = 1_000_000;
 
 /// A log in NATS JetStream.
 ///
-/// Made by [`connect`](Self::connect), ended by [`close`](Self::close); dropping it closes the
-/// connections without waiting for what is in flight.
+/// Made by [`connect`](Self::connect), ended by [`close`](Self::close); dropping it ends its tails
+/// too, without waiting for what is in flight.
 #[derive(Debug)]
 pub struct JetStream {
     inner: Arc<Inner>,
@@ -167,6 +167,13 @@ impl JetStream {
                 tracing::debug!(%error, "the connection was closed already");
             }
         }
+    }
+}
+
+impl Drop for JetStream {
+    fn drop(&mut self) {
+        self.inner.link.close();
+        self.inner.closing.cancel();
     }
 }
 

@@ -97,7 +97,7 @@ async fn options(config: &JetStreamConfig) -> Result<ConnectOptions, ConnectErro
         options = options.add_client_certificate(certificate.clone(), key.clone());
     }
     Ok(match &config.credentials {
-        Credentials::None => options,
+        Credentials::None => with_credentials_of_url(options, config),
         Credentials::Password { user, password } => {
             options.user_and_password(user.clone(), password.clone())
         }
@@ -110,6 +110,39 @@ async fn options(config: &JetStreamConfig) -> Result<ConnectOptions, ConnectErro
             ))
         })?,
     })
+}
+
+/// `nats://user:password@host` or `nats://token@host`, which the client library leaves to us.
+fn with_credentials_of_url(options: ConnectOptions, config: &JetStreamConfig) -> ConnectOptions {
+    let addresses = config.urls.iter().filter_map(|url| url.parse().ok());
+    let Some(named) = addresses.into_iter().find(ServerAddr::has_user_pass) else {
+        return options;
+    };
+    match (named.username(), named.password()) {
+        (Some(user), Some(password)) => {
+            options.user_and_password(percent_decode(user), percent_decode(password))
+        }
+        (Some(token), None) => options.token(percent_decode(token)),
+        (None, _) => options,
+    }
+}
+
+fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escaped = (*first == b'%')
+            .then(|| after.get(..2))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The context of one connection. Each spawns a task, so it is made once.
@@ -164,4 +197,16 @@ pub(super) fn check_server(client: &Client, config: &JetStreamConfig) -> Result<
 /// Whether the client is connected at this moment.
 pub(super) fn is_connected(context: &Context) -> bool {
     context.client().connection_state() == State::Connected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent_decode;
+
+    #[test]
+    fn credentials_in_an_address_may_be_escaped() {
+        assert_eq!(percent_decode("p%40ss%2Fword"), "p@ss/word");
+        assert_eq!(percent_decode("100%"), "100%");
+        assert_eq!(percent_decode("%zz"), "%zz");
+    }
 }

@@ -151,7 +151,7 @@ impl JetStreamKeys {
     }
 
     fn check_reachable(&self) -> Result<(), KeyError> {
-        if !self.inner.closing.is_cancelled() && connection::is_connected(&self.context) {
+        if connection::is_connected(&self.context) {
             return Ok(());
         }
         Err(unavailable("the connection to the server is lost"))
