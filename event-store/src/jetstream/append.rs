@@ -1,0 +1,325 @@
+//! Appending: one publish, and what its answer means.
+
+use std::error::Error as _;
+
+use async_nats::HeaderMap;
+use async_nats::header::{
+    HeaderValue, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID,
+};
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{self, ErrorCode};
+use backoff::backoff::Backoff as _;
+
+use super::message::{LABEL, label};
+use super::{Inner, MAX_RECORD_BYTES, connection, delays};
+use crate::{AppendError, NewRecord, Partition, Position, ReadError, StreamId};
+
+/// How often one append is sent at most. A server that answers thrice with doubt, while the stream
+/// shows nothing new, will not answer better the fourth time.
+const PUBLISHES_MAX: u32 = 3;
+
+/// Where an append goes, and the message, the same for every attempt.
+struct Outgoing<'a> {
+    partition: Partition,
+    stream_name: &'a str,
+    subject: String,
+    /// Sequence of the stream's last record; 0 for none.
+    expected: u64,
+    record: &'a NewRecord,
+}
+
+/// What one publish came to.
+enum Attempt {
+    Stored(u64),
+    /// Certainly not stored.
+    Refused(AppendError),
+    /// Only the stream can tell.
+    Doubtful(String),
+}
+
+/// What the stream says of a doubtful append.
+enum Settled {
+    Stored(u64),
+    Conflict(Option<Position>),
+    /// It still ends where the append expected.
+    NothingNew,
+}
+
+impl Inner {
+    pub(super) async fn append(
+        &self,
+        stream: &StreamId,
+        expected: Option<Position>,
+        record: &NewRecord,
+    ) -> Result<Position, AppendError> {
+        let (partition, subject) = self.subjects.of(stream);
+        if record.payload.len() > MAX_RECORD_BYTES {
+            return Err(AppendError::TooLarge {
+                size: record.payload.len(),
+                limit: MAX_RECORD_BYTES,
+            });
+        }
+        self.check_reachable(partition)?;
+        if expected.is_some_and(|position| position.partition != partition) {
+            let actual = self.last_position(partition, &subject).await;
+            let actual = actual.map_err(|error| unavailable(error.to_string()))?;
+            return Err(AppendError::Conflict { actual });
+        }
+        let Some(target) = self.partition(partition) else {
+            return Err(unavailable(format!("there is no partition {partition}")));
+        };
+        let outgoing = Outgoing {
+            partition,
+            stream_name: &target.name,
+            subject,
+            expected: expected.map_or(0, |position| position.sequence),
+            record,
+        };
+        let cause = match self.publish(&outgoing).await {
+            Attempt::Stored(sequence) => return Ok(Position::new(partition, sequence)),
+            Attempt::Refused(error) => return Err(error),
+            Attempt::Doubtful(cause) => cause,
+        };
+        // Rare, and large: off the path of the append that is simply stored.
+        Box::pin(self.settle(&outgoing, cause)).await
+    }
+
+    /// Finds out what became of an append, and sends it again while the stream shows nothing new.
+    ///
+    /// A late twin of our own publish is harmless: it carries the same expectation, which no longer
+    /// holds once either was stored.
+    async fn settle(
+        &self,
+        outgoing: &Outgoing<'_>,
+        mut cause: String,
+    ) -> Result<Position, AppendError> {
+        let mut delays = delays(Some(self.config.settle_timeout));
+        let mut publishes = 1;
+        loop {
+            match self.look(outgoing).await {
+                Ok(Settled::Stored(sequence)) => {
+                    self.link.note_answer(outgoing.partition);
+                    return Ok(Position::new(outgoing.partition, sequence));
+                }
+                Ok(Settled::Conflict(actual)) => return Err(AppendError::Conflict { actual }),
+                Ok(Settled::NothingNew) if publishes < PUBLISHES_MAX => {
+                    publishes += 1;
+                    if connection::is_connected(&self.append) {
+                        match self.publish(outgoing).await {
+                            Attempt::Stored(sequence) => {
+                                return Ok(Position::new(outgoing.partition, sequence));
+                            }
+                            Attempt::Refused(error) => cause = error.to_string(),
+                            Attempt::Doubtful(doubt) => cause = doubt,
+                        }
+                    }
+                }
+                Ok(Settled::NothingNew) => {}
+                Err(error) => tracing::debug!(%error, "could not look for a doubtful append"),
+            }
+            match delays.next_backoff() {
+                Some(delay) => tokio::time::sleep(delay).await,
+                None => return Err(AppendError::Unknown { cause }),
+            }
+        }
+    }
+
+    /// Looks behind the expected position, through the leader.
+    ///
+    /// Our record can only be the first one after it: nowhere else did its expectation hold.
+    async fn look(&self, outgoing: &Outgoing<'_>) -> Result<Settled, ReadError> {
+        let Outgoing {
+            partition,
+            subject,
+            expected,
+            record,
+            ..
+        } = outgoing;
+        if let Some(next) = self.next_at_leader(*partition, subject, *expected).await? {
+            if next.commit_id == record.commit_id {
+                return Ok(Settled::Stored(next.position.sequence));
+            }
+            let last = self.last_position(*partition, subject).await?;
+            return Ok(Settled::Conflict(last.or(Some(next.position))));
+        }
+        let last = self.last_position(*partition, subject).await?;
+        let last_sequence = last.map_or(0, |position| position.sequence);
+        if last_sequence >= *expected {
+            // Beyond it: stored between the two reads. The next look sees what.
+            return Ok(Settled::NothingNew);
+        }
+        let identity = self.head().await.map(|head| head.identity);
+        tracing::error!(
+            subject,
+            expected,
+            last_sequence,
+            known_identity = %self.identity(),
+            ?identity,
+            "the log went back behind what was read from it"
+        );
+        Ok(Settled::Conflict(last))
+    }
+
+    async fn publish(&self, outgoing: &Outgoing<'_>) -> Attempt {
+        let partition = outgoing.partition;
+        let message = message(outgoing);
+        let losses = self.link.losses();
+        let sent = self.append.send_publish(outgoing.subject.clone(), message);
+        let ack = match sent.await {
+            Ok(ack) => ack,
+            Err(error) => return not_sent(&error, outgoing),
+        };
+        match ack.await {
+            // A duplicate without a sequence is one that is still on its way to being stored.
+            Ok(ack) if ack.sequence > 0 => {
+                self.link.note_answer(partition);
+                Attempt::Stored(ack.sequence)
+            }
+            Ok(_) => Attempt::Doubtful("a duplicate that is not stored yet".to_owned()),
+            Err(error) => {
+                let attempt = not_acknowledged(&error, outgoing);
+                match error.kind() {
+                    PublishErrorKind::TimedOut if losses == self.link.losses() => {
+                        let limit = self.config.ack_timeout;
+                        let cause = format!("no acknowledgement within {limit:?}");
+                        self.link.note_silence(partition, &cause);
+                    }
+                    PublishErrorKind::TimedOut
+                    | PublishErrorKind::StreamNotFound
+                    | PublishErrorKind::BrokenPipe => {}
+                    _ => self.link.note_answer(partition),
+                }
+                attempt
+            }
+        }
+    }
+
+    /// While the way to the log is known to be blocked, an append is refused at once: sent anyway,
+    /// it would hang, and might land long after the caller gave up.
+    fn check_reachable(&self, partition: Partition) -> Result<(), AppendError> {
+        if let Some(cause) = self.link.refusal(partition) {
+            return Err(AppendError::Unavailable { cause });
+        }
+        if connection::is_connected(&self.append) {
+            return Ok(());
+        }
+        Err(unavailable(
+            "the connection to the server is lost".to_owned(),
+        ))
+    }
+
+    /// Whether the partition's leader answers: it is asked for something that it must refuse.
+    pub(super) async fn is_answering(&self, partition: Partition) -> bool {
+        let message = PublishMessage::build().header(NATS_EXPECTED_STREAM, "-");
+        let Ok(ack) = self
+            .append
+            .send_publish(self.subjects.probe(partition), message)
+            .await
+        else {
+            return false;
+        };
+        match ack.await {
+            Ok(_) => true,
+            Err(error) => code(&error).is_some(),
+        }
+    }
+}
+
+fn message(outgoing: &Outgoing<'_>) -> PublishMessage {
+    let record = outgoing.record;
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, record.commit_id.to_string());
+    headers.insert(NATS_EXPECTED_STREAM, outgoing.stream_name);
+    headers.insert(
+        NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+        HeaderValue::from(outgoing.expected),
+    );
+    if !record.label.is_empty() {
+        headers.insert(LABEL, label(&record.label));
+    }
+    PublishMessage::build()
+        .headers(headers)
+        .payload(record.payload.clone())
+}
+
+/// The message never left this process.
+fn not_sent(error: &PublishError, outgoing: &Outgoing<'_>) -> Attempt {
+    Attempt::Refused(match error.kind() {
+        PublishErrorKind::MaxPayloadExceeded => AppendError::TooLarge {
+            size: outgoing.record.payload.len(),
+            limit: MAX_RECORD_BYTES,
+        },
+        PublishErrorKind::TimedOut => not_stored("the connection takes no more writes"),
+        PublishErrorKind::MaxAckPending => not_stored("too many appends wait for the server"),
+        PublishErrorKind::StreamNotFound
+        | PublishErrorKind::WrongLastMessageId
+        | PublishErrorKind::WrongLastSequence
+        | PublishErrorKind::BrokenPipe
+        | PublishErrorKind::Other => not_stored(&error.to_string()),
+    })
+}
+
+fn not_acknowledged(error: &PublishError, outgoing: &Outgoing<'_>) -> Attempt {
+    match error.kind() {
+        PublishErrorKind::StreamNotFound => Attempt::Refused(not_stored(&format!(
+            "no server leads stream {}",
+            outgoing.stream_name
+        ))),
+        PublishErrorKind::Other => refused_or_doubtful(error, outgoing),
+        PublishErrorKind::WrongLastMessageId
+        | PublishErrorKind::WrongLastSequence
+        | PublishErrorKind::TimedOut
+        | PublishErrorKind::BrokenPipe
+        | PublishErrorKind::MaxAckPending
+        | PublishErrorKind::MaxPayloadExceeded => Attempt::Doubtful(error.to_string()),
+    }
+}
+
+/// The client names only one code; the others stand in the source of the error.
+fn refused_or_doubtful(error: &PublishError, outgoing: &Outgoing<'_>) -> Attempt {
+    let text = text(error);
+    match code(error) {
+        Some(
+            ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+            | ErrorCode::INSUFFICIENT_RESOURCES
+            | ErrorCode::STORAGE_RESOURCES_EXCEEDED,
+        ) => Attempt::Refused(AppendError::Full { cause: text }),
+        // One code for every failure of the store; only its limits are certain not to have stored.
+        Some(ErrorCode::STREAM_STORE_FAILED) if text.contains("maximum") => {
+            Attempt::Refused(AppendError::Full { cause: text })
+        }
+        Some(
+            ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM | ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM,
+        ) => Attempt::Refused(AppendError::TooLarge {
+            size: outgoing.record.payload.len(),
+            limit: MAX_RECORD_BYTES,
+        }),
+        Some(ErrorCode::STREAM_NOT_MATCH | ErrorCode::STREAM_SEALED) => {
+            Attempt::Refused(not_stored(&text))
+        }
+        Some(_) | None => Attempt::Doubtful(text),
+    }
+}
+
+/// The server's code, if the server answered at all.
+fn code(error: &PublishError) -> Option<ErrorCode> {
+    let source = error.source()?;
+    Some(source.downcast_ref::<jetstream::Error>()?.error_code())
+}
+
+fn text(error: &PublishError) -> String {
+    error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn not_stored(cause: &str) -> AppendError {
+    AppendError::NotStored {
+        cause: cause.to_owned(),
+    }
+}
+
+const fn unavailable(cause: String) -> AppendError {
+    AppendError::Unavailable { cause }
+}

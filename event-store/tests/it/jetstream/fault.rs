@@ -1,0 +1,228 @@
+//! Writing while the server fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use event_store::{AppendError, Consistency, EventStore, Positions};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::proxy::Proxy;
+use super::server::Server;
+use super::{
+    CURRENT, OLDEST, append, append_stubbornly, config, next, open, open_with, record, stream,
+    until_available,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_in_flight_while_the_server_dies_is_found_and_not_doubled() {
+    for program in [CURRENT, OLDEST] {
+        let Some(mut server) = Server::start(program).await else {
+            return;
+        };
+        let log = Arc::new(open(&server.url()).await);
+        append(&*log, "before", None).await;
+        // Stopped, it takes the publish into its socket and never answers; killed, it loses it.
+        server.signal("STOP");
+        let (order, new) = (stream("zombie"), record());
+        let writer = {
+            let (log, order, new) = (log.clone(), order.clone(), new.clone());
+            tokio::spawn(async move { log.append(&order, None, new).await })
+        };
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.kill();
+        server.run().await;
+        let first = writer.await.expect("no panic");
+        let position = append_stubbornly(&*log, &order, None, &new).await;
+        let position = position.expect("stored once the server is back");
+        if let Ok(first) = first {
+            assert_eq!(first, position);
+        }
+        let stored = log.read_stream(&order, None, Consistency::Latest).await;
+        let stored = stored.expect("readable");
+        assert_eq!(stored.len(), 1, "doubled: {stored:?}");
+        assert_eq!(stored[0].commit_id, new.commit_id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_server_is_down_appends_are_refused_at_once() {
+    let Some(mut server) = Server::start(CURRENT).await else {
+        return;
+    };
+    let log = open(&server.url()).await;
+    server.kill();
+    until_available(&log, false).await;
+    let began = Instant::now();
+    let refused = log.append(&stream("a"), None, record()).await;
+    assert!(
+        matches!(refused, Err(AppendError::Unavailable { .. })),
+        "{refused:?}"
+    );
+    assert!(began.elapsed() < Duration::from_millis(100));
+    server.run().await;
+    until_available(&log, true).await;
+    append(&log, "a", None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_log_says_so_and_keeps_its_history() {
+    for program in [CURRENT, OLDEST] {
+        let Some(server) = Server::start(program).await else {
+            return;
+        };
+        let mut config = config(&server.url());
+        config.max_bytes = 4_000;
+        let log = open_with(config).await;
+        let (first, _) = append(&log, "first", None).await;
+        let mut number = 0;
+        let refused = loop {
+            number += 1;
+            assert!(number < 100, "never full");
+            match log
+                .append(&stream(&format!("n{number}")), None, record())
+                .await
+            {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, AppendError::Full { .. }), "{refused:?}");
+        assert!(log.read_at(first).await.expect("readable").is_some());
+        until_available(&log, true).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_server_is_noticed_once_and_recovers() {
+    let Some(server) = Server::start(CURRENT).await else {
+        return;
+    };
+    let log = open(&server.url()).await;
+    append(&log, "before", None).await;
+    server.signal("STOP");
+    let (order, new) = (stream("stalled"), record());
+    let first = log.append(&order, None, new.clone()).await;
+    assert!(
+        matches!(first, Err(AppendError::Unknown { .. })),
+        "{first:?}"
+    );
+    let began = Instant::now();
+    let second = log.append(&stream("b"), None, record()).await;
+    assert!(
+        matches!(second, Err(AppendError::Unavailable { .. })),
+        "{second:?}"
+    );
+    assert!(began.elapsed() < Duration::from_millis(100), "not at once");
+    until_available(&log, false).await;
+    server.signal("CONT");
+    until_available(&log, true).await;
+    let found = append_stubbornly(&log, &order, None, &new).await;
+    let records = log.read_stream(&order, None, Consistency::Latest).await;
+    let records = records.expect("readable");
+    assert_eq!(records.len(), 1, "doubled: {records:?}");
+    assert_eq!(found, Ok(records[0].position));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_acknowledgement_is_replaced_by_a_look() {
+    for program in [CURRENT, OLDEST] {
+        let Some(server) = Server::start(program).await else {
+            return;
+        };
+        let witness = open(&server.url()).await;
+        let proxy = Proxy::start(server.port()).await;
+        let log = Arc::new(open(&proxy.url()).await);
+        append(&*log, "before", None).await;
+        let (order, new) = (stream("unheard"), record());
+        proxy.lose_replies(true);
+        let writer = {
+            let (log, order, new) = (log.clone(), order.clone(), new.clone());
+            tokio::spawn(async move { log.append(&order, None, new).await })
+        };
+        let mut tail = witness.tail(Positions::start()).await.expect("a tail");
+        let stored = loop {
+            let record = next(&mut tail).await.expect("a record");
+            if record.commit_id == new.commit_id {
+                break record.position;
+            }
+        };
+        proxy.lose_replies(false);
+        assert_eq!(writer.await.expect("no panic"), Ok(stored));
+        assert_eq!(log.append(&order, None, new).await, Ok(stored));
+        assert_eq!(witness.head().await.expect("a head").last, stored.into());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_any_answer_the_outcome_is_unknown_and_a_retry_does_not_double() {
+    let Some(server) = Server::start(CURRENT).await else {
+        return;
+    };
+    let proxy = Proxy::start(server.port()).await;
+    let log = open(&proxy.url()).await;
+    append(&log, "before", None).await;
+    let (order, new) = (stream("unheard"), record());
+    proxy.lose_replies(true);
+    let unknown = log.append(&order, None, new.clone()).await;
+    assert!(
+        matches!(unknown, Err(AppendError::Unknown { .. })),
+        "{unknown:?}"
+    );
+    proxy.lose_replies(false);
+    let position = append_stubbornly(&log, &order, None, &new).await;
+    let records = log.read_stream(&order, None, Consistency::Latest).await;
+    let records = records.expect("readable");
+    assert_eq!(records.len(), 1, "doubled: {records:?}");
+    assert_eq!(position, Ok(records[0].position));
+}
+
+/// Eight writers, each on streams of its own, while the server is killed and started again.
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_under_load_loses_and_doubles_no_acknowledged_append() {
+    for program in [CURRENT, OLDEST] {
+        let Some(mut server) = Server::start(program).await else {
+            return;
+        };
+        let log = Arc::new(open(&server.url()).await);
+        let stop = tokio_util::sync::CancellationToken::new();
+        let mut writers = JoinSet::new();
+        for writer in 0..8 {
+            let (log, stop) = (log.clone(), stop.clone());
+            writers.spawn(async move {
+                let order = stream(&format!("writer-{writer}"));
+                let (mut acknowledged, mut last) = (Vec::new(), None);
+                while !stop.is_cancelled() {
+                    let new = record();
+                    let position = append_stubbornly(&*log, &order, last, &new).await;
+                    let position = position.expect("nobody else writes here");
+                    acknowledged.push((position, new.commit_id));
+                    last = Some(position);
+                }
+                (order, acknowledged)
+            });
+        }
+        for _round in 0..3 {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            server.kill();
+            server.run().await;
+            until_available(&*log, true).await;
+        }
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        stop.cancel();
+        let mut total = 0;
+        for (order, acknowledged) in writers.join_all().await {
+            let stored = log.read_stream(&order, None, Consistency::Latest).await;
+            let stored: Vec<_> = stored
+                .expect("readable")
+                .iter()
+                .map(|record| (record.position, record.commit_id))
+                .collect();
+            assert!(stored == acknowledged, "{program}: {order} differs");
+            total += stored.len();
+        }
+        let head = log.head().await.expect("a head").last.sequence(0);
+        assert_eq!(head, u64::try_from(total).expect("few"), "{program}");
+        assert!(total > 100, "{program}: only {total} appends");
+    }
+}

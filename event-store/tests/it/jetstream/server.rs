@@ -1,0 +1,161 @@
+//! Real servers on loopback, with a port of their own, ended with the test.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// One nats-server and its store.
+pub(super) struct Server {
+    program: PathBuf,
+    dir: TempDir,
+    process: Option<Child>,
+    port: u16,
+    settings: String,
+}
+
+/// Where a program is: in `ORDERS_TEST_BIN_DIR`, in `PATH`, or among the workspace's tools.
+pub(super) fn program(name: &str) -> Option<PathBuf> {
+    let given = std::env::var_os("ORDERS_TEST_BIN_DIR").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bin");
+    given
+        .into_iter()
+        .chain(std::env::split_paths(&path))
+        .chain([tools])
+        .map(|dir| dir.join(name))
+        .find(|program| program.is_file())
+}
+
+/// Says that a test did not run. Where tests must be complete it fails instead.
+#[expect(clippy::print_stderr, reason = "a test that did not run must say so")]
+pub(super) fn skipped(program: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    assert!(
+        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+        "{program} not found; {test} must not be skipped here"
+    );
+    eprintln!("SKIPPED {test}: {program} not found");
+}
+
+impl Server {
+    /// A server on a free port with an empty store; `None`, said aloud, without the program.
+    pub(super) async fn start(name: &str) -> Option<Self> {
+        Self::start_with(name, "").await
+    }
+
+    /// The same with further lines of configuration.
+    pub(super) async fn start_with(name: &str, settings: &str) -> Option<Self> {
+        let Some(program) = program(name) else {
+            skipped(name);
+            return None;
+        };
+        let mut server = Self {
+            program,
+            dir: tempfile::tempdir().expect("a directory"),
+            process: None,
+            port: 0,
+            settings: settings.to_owned(),
+        };
+        server.run().await;
+        Some(server)
+    }
+
+    /// Starts the process, on the same port as before if there was one.
+    pub(super) async fn run(&mut self) {
+        let dir = self.dir.path();
+        let listen = if self.port == 0 {
+            -1
+        } else {
+            i32::from(self.port)
+        };
+        let config = dir.join("nats.conf");
+        let text = format!(
+            "listen: \"127.0.0.1:{listen}\"\nports_file_dir: {dir:?}\n{}\n\
+             jetstream {{ store_dir: {:?}, max_file_store: 64GB, max_memory_store: 256MB }}\n",
+            self.settings,
+            self.store_dir(),
+        );
+        std::fs::write(&config, text).expect("a configuration");
+        let process = Command::new(&self.program)
+            .arg("-c")
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        self.port = port(dir, process.id()).await;
+        self.process = Some(process);
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn store_dir(&self) -> PathBuf {
+        self.dir.path().join("store")
+    }
+
+    /// kill -9, and waits for the end.
+    pub(super) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("killed");
+            process.wait().expect("ended");
+        }
+    }
+
+    /// An orderly end, as an operator's.
+    pub(super) fn stop(&mut self) {
+        self.signal("TERM");
+        if let Some(mut process) = self.process.take() {
+            process.wait().expect("ended");
+        }
+    }
+
+    pub(super) fn signal(&self, signal: &str) {
+        let process = self.process.as_ref().expect("running");
+        let status = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(process.id().to_string())
+            .status();
+        assert!(status.expect("kill runs").success(), "signal {signal}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The port that the server wrote down once it listened.
+async fn port(dir: &Path, process: u32) -> u16 {
+    let suffix = format!("_{process}.ports");
+    let read = async {
+        loop {
+            if let Some(port) = written_port(dir, &suffix) {
+                return port;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(super::PATIENCE, read)
+        .await
+        .expect("the server listens in time")
+}
+
+fn written_port(dir: &Path, suffix: &str) -> Option<u16> {
+    let entries = std::fs::read_dir(dir).expect("readable");
+    let file = entries
+        .filter_map(Result::ok)
+        .find(|entry| entry.file_name().to_string_lossy().ends_with(suffix))?;
+    let text = std::fs::read_to_string(file.path()).ok()?;
+    let ports: serde_json::Value = serde_json::from_str(&text).ok()?;
+    ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
+}
