@@ -6,8 +6,7 @@
 use order::value::{OrderId, RequestId, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-/// No look-alikes (0 O, 8 B … are kept apart by leaving one out), in ASCII order, so that ids sort
-/// as the numbers they spell.
+/// Without look-alikes, and in ASCII order, so that ids sort as the numbers they spell.
 const ALPHABET: &[u8; 31] = b"12345679BCDEFGHJKLMNPQRSTUVWXYZ";
 /// Symbols of an assigned id.
 const SYMBOLS: u32 = 14;
@@ -16,7 +15,7 @@ const TIME_SYMBOLS: u32 = 7;
 const BASE: u128 = ALPHABET.len() as u128;
 
 /// The id of a request that can be repeated: always the same for the same candidate number.
-pub(crate) fn of_request(principal: &str, request_id: &RequestId, candidate: u8) -> Option<OrderId> {
+pub(crate) fn of_request(principal: &str, request_id: &RequestId, candidate: u8) -> OrderId {
     let digest = Sha256::new()
         .chain_update(principal)
         .chain_update([0])
@@ -29,21 +28,20 @@ pub(crate) fn of_request(principal: &str, request_id: &RequestId, candidate: u8)
 }
 
 /// An id that sorts by age: seconds, then chance.
-pub(crate) fn at(now: Timestamp, random: u128) -> Option<OrderId> {
+pub(crate) fn at(now: Timestamp, random: u128) -> OrderId {
     let half = BASE.pow(TIME_SYMBOLS);
     let seconds = u128::from(now.micros().unsigned_abs() / 1_000_000) % half;
     spell(seconds * half + random % half)
 }
 
-fn spell(number: u128) -> Option<OrderId> {
+fn spell(number: u128) -> OrderId {
     let text: String = (0..SYMBOLS)
         .rev()
         .filter_map(|place| usize::try_from(number / BASE.pow(place) % BASE).ok())
         .filter_map(|digit| ALPHABET.get(digit))
         .map(|symbol| char::from(*symbol))
         .collect();
-    // Fourteen symbols of the alphabet are always an order id.
-    OrderId::new(&text).ok()
+    OrderId::new(&text).expect("fourteen letters and digits are an order id")
 }
 
 #[cfg(test)]
@@ -53,16 +51,16 @@ mod tests {
     #[test]
     fn a_request_always_meets_the_same_id() {
         let request_id = RequestId::new("req-1").expect("valid");
-        let id = of_request("anonymous", &request_id, 0).expect("an id");
+        let id = of_request("anonymous", &request_id, 0);
         assert_eq!(id.as_str(), "UT9MUZCS76QKWM");
-        assert_ne!(of_request("anonymous", &request_id, 1).as_ref(), Some(&id));
-        assert_ne!(of_request("somebody", &request_id, 0).as_ref(), Some(&id));
+        assert_ne!(of_request("anonymous", &request_id, 1), id);
+        assert_ne!(of_request("somebody", &request_id, 0), id);
     }
 
     #[test]
     fn ids_without_a_request_sort_by_age() {
         let at = |seconds: i64, random| {
-            at(Timestamp::from_micros(seconds * 1_000_000), random).expect("an id")
+            at(Timestamp::from_micros(seconds * 1_000_000), random)
         };
         assert!(at(1_700_000_000, u128::MAX) < at(1_700_000_001, 0));
         assert_eq!(at(1_700_000_000, 5).as_str().len(), 14);
