@@ -23,7 +23,9 @@ pub(crate) fn of_request(principal: &str, request_id: &RequestId, candidate: u8)
         .chain_update([0, candidate])
         .finalize();
     let modulus = BASE.pow(SYMBOLS);
-    let number = digest.iter().fold(0, |number, byte| (number * 256 + u128::from(*byte)) % modulus);
+    let number = digest.iter().fold(0, |number, byte| {
+        (number * 256 + u128::from(*byte)) % modulus
+    });
     spell(number)
 }
 
@@ -59,9 +61,7 @@ mod tests {
 
     #[test]
     fn ids_without_a_request_sort_by_age() {
-        let at = |seconds: i64, random| {
-            at(Timestamp::from_micros(seconds * 1_000_000), random)
-        };
+        let at = |seconds: i64, random| at(Timestamp::from_micros(seconds * 1_000_000), random);
         assert!(at(1_700_000_000, u128::MAX) < at(1_700_000_001, 0));
         assert_eq!(at(1_700_000_000, 5).as_str().len(), 14);
         assert_ne!(at(1_700_000_000, 5), at(1_700_000_000, 6));

@@ -99,9 +99,12 @@ impl Cache {
 
     /// Number of orders, and their bytes, about.
     pub(crate) fn size(&self) -> (usize, usize) {
-        self.shards.iter().map(lock).fold((0, 0), |(orders, bytes), shard| {
-            (orders + shard.entries.len(), bytes + shard.bytes)
-        })
+        self.shards
+            .iter()
+            .map(lock)
+            .fold((0, 0), |(orders, bytes), shard| {
+                (orders + shard.entries.len(), bytes + shard.bytes)
+            })
     }
 
     fn shard(&self, id: &OrderId) -> MutexGuard<'_, Shard> {
@@ -131,7 +134,11 @@ impl Shard {
 
     fn evict(&mut self) -> bool {
         while let Some((used, id)) = self.uses.pop_front() {
-            if self.entries.get(&id).is_some_and(|entry| entry.used == used) {
+            if self
+                .entries
+                .get(&id)
+                .is_some_and(|entry| entry.used == used)
+            {
                 self.remove(&id);
                 return true;
             }
@@ -166,7 +173,11 @@ mod tests {
         let (orders, bytes) = cache.size();
         assert!(orders <= SHARDS, "{orders} orders");
         assert_eq!(bytes, orders * 10);
-        let held = cache.shards.iter().map(|shard| lock(shard).uses.len()).sum::<usize>();
+        let held = cache
+            .shards
+            .iter()
+            .map(|shard| lock(shard).uses.len())
+            .sum::<usize>();
         assert!(held <= 70 * SHARDS, "{held} uses are remembered");
     }
 

@@ -1,5 +1,6 @@
 //! Why a command was not executed, and how the caller is told.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -47,7 +48,9 @@ pub(crate) enum Failure {
 
 impl Failure {
     pub(crate) fn internal(cause: impl Display) -> Self {
-        Self::Internal { cause: cause.to_string() }
+        Self::Internal {
+            cause: cause.to_string(),
+        }
     }
 
     pub(crate) fn unreadable(cause: String) -> Self {
@@ -199,12 +202,22 @@ fn malformed(refused: &Refused) -> Status {
             let message = "fields of the request are invalid".to_owned();
             ("FIELD_INVALID", message, Vec::new(), violations, *beyond)
         }
-        Refused::CurrencyUnknown { field, violations, beyond } => {
+        Refused::CurrencyUnknown {
+            field,
+            violations,
+            beyond,
+        } => {
             let message = format!("{field} is not a currency of ISO 4217");
             let metadata = vec![("field", field.clone())];
             ("CURRENCY_UNKNOWN", message, metadata, violations, *beyond)
         }
-        Refused::CurrencyMismatch { field, expected, actual, violations, beyond } => {
+        Refused::CurrencyMismatch {
+            field,
+            expected,
+            actual,
+            violations,
+            beyond,
+        } => {
             let message = format!("{field} is {actual}, but the order is in {expected}");
             let metadata = vec![
                 ("field", field.clone()),
@@ -214,7 +227,10 @@ fn malformed(refused: &Refused) -> Status {
             ("CURRENCY_MISMATCH", message, metadata, violations, *beyond)
         }
     };
-    let metadata: Vec<_> = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let metadata: HashMap<_, _> = metadata
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect();
     let mut details = bad_request(violations, beyond);
     details.set_error_info(reason, error::DOMAIN, metadata);
     Status::with_error_details(Code::InvalidArgument, message, details)

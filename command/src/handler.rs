@@ -90,10 +90,18 @@ impl Handler {
         let id = assign::at(call.now, 0);
         let name = StreamId::new(id.as_str()).map_err(Failure::internal)?;
         let known = Slot::default().lock_owned().await;
-        let stream = Stream { id, name, fresh: true, known };
+        let stream = Stream {
+            id,
+            name,
+            fresh: true,
+            known,
+        };
         let verdict = self.judge(&stream, call).await;
         let outcome = self.settle(stream, call, verdict).await?;
-        Ok(Outcome { order_id: None, ..outcome })
+        Ok(Outcome {
+            order_id: None,
+            ..outcome
+        })
     }
 
     /// Executes one command on the order that it names, or on a new one.
@@ -119,7 +127,12 @@ impl Handler {
 
     /// Creates under an id that a repetition of the request meets again.
     async fn create_repeatable(self: &Arc<Self>, call: &Arc<Call>) -> Result<Outcome, Failure> {
-        let request_id = call.request.context.request_id.as_ref().ok_or(Failure::Contention)?;
+        let request_id = call
+            .request
+            .context
+            .request_id
+            .as_ref()
+            .ok_or(Failure::Contention)?;
         for candidate in 0..=u8::MAX {
             let id = assign::of_request(&call.caller.principal, request_id, candidate);
             match self.transact(&id, call).await {
@@ -132,7 +145,11 @@ impl Handler {
 
     /// The conflict loop. Only an append, or a replay, may rest on what the cache says; any other
     /// verdict is given again on the newest state, for another node may have moved the order.
-    async fn transact(self: &Arc<Self>, id: &OrderId, call: &Arc<Call>) -> Result<Outcome, Failure> {
+    async fn transact(
+        self: &Arc<Self>,
+        id: &OrderId,
+        call: &Arc<Call>,
+    ) -> Result<Outcome, Failure> {
         let mut stream = self.open(id, call).await?;
         for _ in 0..=REDECISIONS_MAX {
             stream = match self.judge(&stream, call).await {
@@ -153,7 +170,12 @@ impl Handler {
         self.identity().await?;
         let name = StreamId::new(id.as_str()).map_err(Failure::internal)?;
         let known = self.cache.slot(id).lock_owned().await;
-        let mut stream = Stream { id: id.clone(), name, fresh: false, known };
+        let mut stream = Stream {
+            id: id.clone(),
+            name,
+            fresh: false,
+            known,
+        };
         // A new order's stream is taken to be empty: if it is not, the append will say so. Unless a
         // key would be made first, which a refused command must not leave behind.
         let begins = matches!(call.request.command, Command::Create(_)) && !call.request.personal;
@@ -173,15 +195,19 @@ impl Handler {
 
     async fn load(&self, stream: &mut Stream, consistency: Consistency) -> Result<(), Failure> {
         let after = stream.known.last;
-        match self.store.read_stream(&stream.name, after, consistency).await {
+        match self
+            .store
+            .read_stream(&stream.name, after, consistency)
+            .await
+        {
             Ok(records) => {
                 stream.known.fold(&records);
                 self.cache.weigh(&stream.id, stream.known.bytes());
                 Ok(())
             }
-            Err(ReadError::Corrupt { position, cause }) => {
-                Err(Failure::unreadable(format!("the record at {position}: {cause}")))
-            }
+            Err(ReadError::Corrupt { position, cause }) => Err(Failure::unreadable(format!(
+                "the record at {position}: {cause}"
+            ))),
             Err(ReadError::Unavailable { cause }) => Err(Failure::LogUnavailable { cause }),
         }
     }

@@ -55,7 +55,9 @@ impl Known {
 
     /// Whether the key of the order's personal data is destroyed, or about to be.
     pub(crate) fn erased(&self) -> bool {
-        self.order.as_ref().is_some_and(|order| order.personal_data_erased)
+        self.order
+            .as_ref()
+            .is_some_and(|order| order.personal_data_erased)
     }
 
     /// What the commit of an earlier request with this id did.
@@ -67,7 +69,9 @@ impl Known {
     pub(crate) fn fold(&mut self, records: &[Record]) {
         self.loaded = true;
         for record in records {
-            let after = self.last.is_none_or(|last| last.sequence < record.position.sequence);
+            let after = self
+                .last
+                .is_none_or(|last| last.sequence < record.position.sequence);
             if self.unreadable.is_none() && after {
                 self.fold_record(record);
             }
@@ -105,7 +109,9 @@ impl Known {
             produced: Produced::of(&commit.events, self.order.as_ref()),
         };
         if let Some(request_id) = &commit.request_id {
-            self.requests.entry(request_id.clone()).or_insert_with(|| done.clone());
+            self.requests
+                .entry(request_id.clone())
+                .or_insert_with(|| done.clone());
         }
         if self.opened_by.is_none() {
             self.opened_by = Some((commit.principal, commit.request_id));
@@ -130,7 +136,12 @@ impl Known {
                 .shipments
                 .iter()
                 .map(|shipment| shipment.items.len())
-                .chain(order.returns.iter().map(|back| back.requested.len() + back.received.len()))
+                .chain(
+                    order
+                        .returns
+                        .iter()
+                        .map(|back| back.requested.len() + back.received.len()),
+                )
                 .sum();
             let words = order.tags.len() + order.metadata.len() + order.psp_references.len();
             let discounted: usize = order.discounts.iter().map(|off| off.line_ids.len()).sum();

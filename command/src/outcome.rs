@@ -42,13 +42,22 @@ impl Produced {
     pub(crate) fn of(events: &[Event], order: Option<&Order>) -> Self {
         let lines: Vec<LineId> = events
             .iter()
-            .filter_map(|event| if let Event::LineAdded(line) = event { Some(line) } else { None })
+            .filter_map(|event| {
+                if let Event::LineAdded(line) = event {
+                    Some(line)
+                } else {
+                    None
+                }
+            })
             .map(|line| line.line_id.clone())
             .collect();
         if !lines.is_empty() {
             return Self::Lines(lines);
         }
-        events.iter().find_map(|event| Self::of_event(event, order)).unwrap_or_default()
+        events
+            .iter()
+            .find_map(|event| Self::of_event(event, order))
+            .unwrap_or_default()
     }
 
     fn of_event(event: &Event, order: Option<&Order>) -> Option<Self> {
@@ -57,11 +66,13 @@ impl Produced {
             Event::ItemsShipped(shipment) => Some(Self::Shipment(shipment.shipment_id.clone())),
             Event::ReturnRequested { return_id, .. } => Some(Self::Return(return_id.clone())),
             Event::ReturnReceived { items, .. } => {
-                let add = |sum: Amount, item: &order::event::LineValue| {
-                    sum.saturating_add(item.value)
-                };
+                let add =
+                    |sum: Amount, item: &order::event::LineValue| sum.saturating_add(item.value);
                 let amount = items.iter().fold(Amount::ZERO, add);
-                Some(Self::Value(Money { currency: order?.currency, amount }))
+                Some(Self::Value(Money {
+                    currency: order?.currency,
+                    amount,
+                }))
             }
             _of_no_id => None,
         }
@@ -81,5 +92,8 @@ impl Produced {
 
 /// Whether the reply to a command shows the order's totals.
 pub(crate) fn shows_totals(command: &Command) -> bool {
-    matches!(command, Command::Create(_) | Command::Edit(_) | Command::Place(_))
+    matches!(
+        command,
+        Command::Create(_) | Command::Edit(_) | Command::Place(_)
+    )
 }

@@ -41,7 +41,9 @@ impl CommandService {
         clock: Clock,
         config: Config,
     ) -> Self {
-        Self { handler: Arc::new(Handler::new(store, keys, clock, config)) }
+        Self {
+            handler: Arc::new(Handler::new(store, keys, clock, config)),
+        }
     }
 
     async fn run<A: Answer>(&self, request: Request<A>) -> Result<Response<A::Reply>, Status> {
@@ -54,7 +56,11 @@ impl CommandService {
                 if let Some(given) = &request.context.correlation_id {
                     caller.correlation_id.clone_from(given);
                 }
-                let call = Arc::new(Call { request, caller: caller.clone(), now });
+                let call = Arc::new(Call {
+                    request,
+                    caller: caller.clone(),
+                    now,
+                });
                 self.execute::<A>(call).await
             }
             Err(refused) => Err(Failure::Malformed(refused)),
@@ -64,9 +70,7 @@ impl CommandService {
             Err(failure) => {
                 self.observe_failure::<A>(&failure, &caller);
                 let mut status = failure.status(&order_id);
-                if let Ok(value) = caller.correlation_id.parse() {
-                    status.metadata_mut().insert(CORRELATION_ID, value);
-                }
+                tag(&mut status, &caller.correlation_id);
                 Err(status)
             }
         }
@@ -88,8 +92,14 @@ impl CommandService {
     }
 
     fn observe_failure<A: Answer>(&self, failure: &Failure, caller: &Caller) {
-        let end = if failure.is_ours() { End::Failed } else { End::Refused };
-        self.handler.observer.command(A::METHOD, end, failure.reason());
+        let end = if failure.is_ours() {
+            End::Failed
+        } else {
+            End::Refused
+        };
+        self.handler
+            .observer
+            .command(A::METHOD, end, failure.reason());
         if failure.is_ours() {
             tracing::warn!(
                 method = A::METHOD,
@@ -102,13 +112,32 @@ impl CommandService {
     }
 }
 
+/// Puts the correlation id into the trailers of an error.
+fn tag(status: &mut Status, correlation_id: &str) {
+    if let (false, Ok(value)) = (correlation_id.is_empty(), correlation_id.parse()) {
+        status.metadata_mut().insert(CORRELATION_ID, value);
+    }
+}
+
 fn caller(metadata: &MetadataMap, extensions: &Extensions) -> Caller {
-    let text = |key| metadata.get(key).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = |key| {
+        metadata
+            .get(key)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
     let traceparent = text("traceparent");
     Caller {
-        principal: extensions.get::<Principal>().map(|it| it.0.clone()).unwrap_or_default(),
+        principal: extensions
+            .get::<Principal>()
+            .map(|it| it.0.clone())
+            .unwrap_or_default(),
         correlation_id: parse::correlation_id(text(CORRELATION_ID)).unwrap_or_default(),
-        traceparent: if is_traceparent(traceparent) { traceparent.to_owned() } else { String::new() },
+        traceparent: if is_traceparent(traceparent) {
+            traceparent.to_owned()
+        } else {
+            String::new()
+        },
     }
 }
 
@@ -122,12 +151,7 @@ fn is_traceparent(text: &str) -> bool {
     let [version, trace, span, flags] = parts.as_slice() else {
         return false;
     };
-    *version == "00"
-        && hex(trace, 32)
-        && set(trace)
-        && hex(span, 16)
-        && set(span)
-        && hex(flags, 2)
+    *version == "00" && hex(trace, 32) && set(trace) && hex(span, 16) && set(span) && hex(flags, 2)
 }
 
 /// The eighteen methods: each hands its request on.
@@ -172,7 +196,9 @@ mod tests {
 
     #[test]
     fn only_a_well_formed_trace_context_is_kept() {
-        assert!(is_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        assert!(is_traceparent(
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        ));
         for hostile in [
             "",
             "00-00000000000000000000000000000000-b7ad6b7169203331-01",

@@ -22,8 +22,11 @@ const COMMIT_BYTES_MAX: usize = 1_000_000;
 const SURELY_FITS: usize = 500_000;
 /// When to look for a commit whose append was not answered. The log's own retries come before; this
 /// gives a late one the time to land.
-const LOOKS: [Duration; 3] =
-    [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(250)];
+const LOOKS: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+];
 
 /// What became of an append.
 pub(crate) enum Appended {
@@ -60,7 +63,9 @@ impl Handler {
     ) -> Result<Appended, Failure> {
         let (this, call) = (Arc::clone(self), Arc::clone(call));
         let task = async move { this.commit(stream, &call, decision).await };
-        tokio::spawn(task.in_current_span()).await.map_err(Failure::internal)?
+        tokio::spawn(task.in_current_span())
+            .await
+            .map_err(Failure::internal)?
     }
 
     async fn commit(
@@ -74,10 +79,16 @@ impl Handler {
         self.name_erased_key(&stream, &mut decision).await?;
         let draft = draft(&stream, call, decision, &sealing, commit_id)?;
         let label = commit::label(&draft.commit.events);
-        let record =
-            NewRecord { commit_id: CommitId(commit_id), payload: draft.payload.clone(), label };
+        let record = NewRecord {
+            commit_id: CommitId(commit_id),
+            payload: draft.payload.clone(),
+            label,
+        };
         let began = Instant::now();
-        let answer = self.store.append(&stream.name, stream.known.last, record).await;
+        let answer = self
+            .store
+            .append(&stream.name, stream.known.last, record)
+            .await;
         self.observer.append(began.elapsed());
         let outcome = match answer {
             Ok(position) => Some(store(&mut stream, call, draft, position)),
@@ -126,7 +137,9 @@ impl Handler {
     }
 
     async fn newer(&self, stream: &Stream) -> Result<Vec<Record>, event_store::ReadError> {
-        self.store.read_stream(&stream.name, stream.known.last, Consistency::Latest).await
+        self.store
+            .read_stream(&stream.name, stream.known.last, Consistency::Latest)
+            .await
     }
 
     /// The commits after the last known one, as soon as there are any: one of them is ours, or took
@@ -140,7 +153,9 @@ impl Handler {
                 Err(error) => tracing::debug!(%error, "failed to look for an unanswered commit"),
             }
         }
-        Err(Failure::OutcomeUnknown { cause: cause.to_owned() })
+        Err(Failure::OutcomeUnknown {
+            cause: cause.to_owned(),
+        })
     }
 
     /// A `UUIDv7` of the moment the commit is recorded.
@@ -148,7 +163,9 @@ impl Handler {
         let millis = decision.moment.now.micros().unsigned_abs() / 1_000;
         let [a, b, c, d, e, f, g, h, i, j, ..] = (self.entropy)();
         let random = [a, b, c, d, e, f, g, h, i, j];
-        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().into_bytes()
+        uuid::Builder::from_unix_timestamp_millis(millis, &random)
+            .into_uuid()
+            .into_bytes()
     }
 
     /// How the request's personal data is to be kept. Makes the order's key if it has none: the
@@ -168,7 +185,10 @@ impl Handler {
             return Ok(Sealing::Gone);
         }
         if call.request.size > SURELY_FITS {
-            let trial = Decision { events: decision.events.clone(), moment: decision.moment };
+            let trial = Decision {
+                events: decision.events.clone(),
+                moment: decision.moment,
+            };
             let key = Sealing::Under(DataKey::generate());
             draft(stream, call, trial, &key, commit_id)?;
         }
@@ -186,8 +206,12 @@ pub(super) fn draft(
 ) -> Result<Draft, Failure> {
     let known = &*stream.known;
     let (request, caller) = (&call.request, &call.caller);
-    let (events, reason) =
-        super::personal::seal(&stream.id, decision.events, request.context.reason.as_ref(), sealing)?;
+    let (events, reason) = super::personal::seal(
+        &stream.id,
+        decision.events,
+        request.context.reason.as_ref(),
+        sealing,
+    )?;
     let commit = Commit {
         commit_id,
         order_id: stream.id.clone(),
@@ -208,12 +232,18 @@ pub(super) fn draft(
     if payload.len() > COMMIT_BYTES_MAX {
         return Err(too_large(COMMIT_BYTES_MAX));
     }
-    Ok(Draft { commit, payload: payload.into() })
+    Ok(Draft {
+        commit,
+        payload: payload.into(),
+    })
 }
 
 fn too_large(limit: usize) -> Failure {
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-    Failure::Rejected(Rejection::LimitExceeded { what: "bytes of a commit", limit })
+    Failure::Rejected(Rejection::LimitExceeded {
+        what: "bytes of a commit",
+        limit,
+    })
 }
 
 /// Folds the commit that is stored at `position`, and says what it came to.

@@ -39,7 +39,11 @@ impl Handler {
     pub(crate) async fn judge(&self, stream: &Stream, call: &Call) -> Result<Verdict, Failure> {
         let known = &*stream.known;
         let context = &call.request.context;
-        if let Some(request_id) = context.request_id.as_ref().filter(|_| !context.validate_only) {
+        if let Some(request_id) = context
+            .request_id
+            .as_ref()
+            .filter(|_| !context.validate_only)
+        {
             check_owner(known, call)?;
             if let Some(done) = known.done(request_id) {
                 return self.replay(stream, call, done).await.map(Verdict::Replay);
@@ -85,7 +89,10 @@ impl Handler {
         let known = &*stream.known;
         let outdated = known.version() != done.version && shows_totals(&call.request.command);
         let outcome = if outdated {
-            let read = self.store.read_stream(&stream.name, None, Consistency::Latest).await;
+            let read = self
+                .store
+                .read_stream(&stream.name, None, Consistency::Latest)
+                .await;
             let records = read.map_err(Failure::log)?;
             let upto = records.partition_point(|r| r.position.sequence <= done.position.sequence);
             let mut then = Known::default();
@@ -94,7 +101,10 @@ impl Handler {
         } else {
             outcome(stream, call, done, known.order.as_ref())
         };
-        Ok(Outcome { replayed: true, ..outcome })
+        Ok(Outcome {
+            replayed: true,
+            ..outcome
+        })
     }
 }
 
@@ -107,7 +117,9 @@ pub(super) fn outcome(stream: &Stream, call: &Call, done: &Done, order: Option<&
         position: Some(done.position),
         replayed: false,
         produced: done.produced.clone(),
-        totals: order.filter(|_| shows_totals(&call.request.command)).map(api::totals),
+        totals: order
+            .filter(|_| shows_totals(&call.request.command))
+            .map(api::totals),
     }
 }
 
@@ -116,8 +128,13 @@ fn check_owner(known: &Known, call: &Call) -> Result<(), Failure> {
     let Some((principal, request_id)) = &known.opened_by else {
         return Ok(());
     };
-    let ours = *principal == call.caller.principal && *request_id == call.request.context.request_id;
-    if call.request.order_id.is_some() || ours { Ok(()) } else { Err(Failure::IdTaken) }
+    let ours =
+        *principal == call.caller.principal && *request_id == call.request.context.request_id;
+    if call.request.order_id.is_some() || ours {
+        Ok(())
+    } else {
+        Err(Failure::IdTaken)
+    }
 }
 
 fn check_version(known: &Known, call: &Call) -> Result<(), Failure> {
@@ -140,19 +157,28 @@ fn check_commits(known: &Known, command: &Command) -> Result<(), Failure> {
         return Ok(());
     }
     let limit = u64::from(COMMITS_MAX);
-    Err(Failure::Rejected(Rejection::LimitExceeded { what: "commits", limit }))
+    Err(Failure::Rejected(Rejection::LimitExceeded {
+        what: "commits",
+        limit,
+    }))
 }
 
 fn moment(known: &Known, call: &Call) -> Moment {
     let now: Timestamp = call.now.max(known.record_time);
-    Moment { now, occur_time: call.request.context.occur_time.unwrap_or(now) }
+    Moment {
+        now,
+        occur_time: call.request.context.occur_time.unwrap_or(now),
+    }
 }
 
 /// After erasure a note has nowhere to be kept: what is left of the command still counts.
 fn without_moot(command: &Command, erased: bool) -> Cow<'_, Command> {
     match command {
         Command::Annotate(annotate) if erased && annotate.note.is_some() => {
-            Cow::Owned(Command::Annotate(Annotate { note: None, ..annotate.clone() }))
+            Cow::Owned(Command::Annotate(Annotate {
+                note: None,
+                ..annotate.clone()
+            }))
         }
         as_it_is => Cow::Borrowed(as_it_is),
     }
@@ -182,7 +208,10 @@ fn predict(stream: &Stream, call: &Call, decision: Decision) -> Result<Outcome, 
         position: None,
         replayed: false,
         produced: produced.without_invented(&call.request.command),
-        totals: order.as_ref().filter(|_| shows_totals(&call.request.command)).map(api::totals),
+        totals: order
+            .as_ref()
+            .filter(|_| shows_totals(&call.request.command))
+            .map(api::totals),
     })
 }
 

@@ -1,8 +1,8 @@
 //! Personal data: sealed under a key of the order's own, which can be destroyed.
 
-use event_store::{KeyError, KeyState, StreamId};
+use event_store::{DataKey, KeyId, KeyState, Sealed, StreamId};
 use order::command::EditAction;
-use order::value::{Note, OrderId, Private};
+use order::value::{Note, OrderId, Private, SealedBytes};
 use order::{Command, Event, Order};
 use proto::personal;
 
@@ -58,7 +58,10 @@ impl Handler {
             return Ok(None);
         };
         let compares = edit.actions.iter().any(|action| {
-            matches!(action, EditAction::SetCustomer(_) | EditAction::SetShipping(_))
+            matches!(
+                action,
+                EditAction::SetCustomer(_) | EditAction::SetShipping(_)
+            )
         });
         if !compares || !holds_sealed(order) {
             return Ok(None);
@@ -66,7 +69,9 @@ impl Handler {
         match self.keys.find(&stream.name).await.map_err(Failure::keys)? {
             KeyState::Live(key) => {
                 let mut order = order.clone();
-                personal::open_order(&mut order, &stream.id, &key);
+                personal::open_order(&mut order, |group, sealed| {
+                    open(&key, &stream.id, group, sealed)
+                });
                 Ok(Some(order))
             }
             KeyState::Absent | KeyState::Erased => Ok(None),
@@ -106,5 +111,63 @@ pub(super) fn fingerprint(request: &Request, sealing: &Sealing) -> Option<[u8; 3
         Sealing::Nothing => Some(hash::plain(&request.canonical)),
         Sealing::Under(key) => Some(hash::keyed(&request.canonical, key)),
         Sealing::Gone => None,
+    }
+}
+
+/// The events and the reason as they are stored: sealed, or without what can no longer be sealed.
+pub(super) fn seal(
+    order_id: &OrderId,
+    mut events: Vec<Event>,
+    reason: Option<&Note>,
+    sealing: &Sealing,
+) -> Result<(Vec<Event>, Option<Private<Note>>), Failure> {
+    let key = match sealing {
+        Sealing::Nothing => return Ok((events, None)),
+        Sealing::Gone => {
+            events.iter_mut().for_each(drop_personal);
+            return Ok((events, None));
+        }
+        Sealing::Under(key) => key,
+    };
+    let place = order_id.as_str();
+    let mut seal = |group: &str, plain: &[u8]| key.seal(place, group, plain).map(sealed_bytes);
+    personal::seal_events(&mut events, &mut seal).map_err(Failure::keys)?;
+    let reason = reason
+        .map(|reason| personal::seal_reason(reason, &mut seal))
+        .transpose();
+    Ok((events, reason.map_err(Failure::keys)?.map(Private::Sealed)))
+}
+
+fn sealed_bytes(sealed: Sealed) -> SealedBytes {
+    SealedBytes {
+        key_id: sealed.key_id.0,
+        nonce: sealed.nonce,
+        ciphertext: sealed.ciphertext,
+    }
+}
+
+fn open(key: &DataKey, order_id: &OrderId, group: &str, sealed: &SealedBytes) -> Option<Vec<u8>> {
+    let sealed = Sealed {
+        key_id: KeyId(sealed.key_id),
+        nonce: sealed.nonce,
+        ciphertext: sealed.ciphertext.clone(),
+    };
+    key.open(order_id.as_str(), group, &sealed).ok()
+}
+
+fn holds_sealed(order: &Order) -> bool {
+    let shipping = order.shipping.as_ref();
+    matches!(order.customer.contact, Some(Private::Sealed(_)))
+        || shipping.is_some_and(|it| matches!(it.destination.address, Some(Private::Sealed(_))))
+}
+
+/// Takes out what only a key that is gone could have kept.
+fn drop_personal(event: &mut Event) {
+    match event {
+        Event::OrderCreated(created) => created.customer.contact = None,
+        Event::CustomerSet { customer } => customer.contact = None,
+        Event::ShippingSet(shipping) => shipping.destination.address = None,
+        Event::OrderAnnotated(annotated) => annotated.note = None,
+        _without_personal_data => {}
     }
 }

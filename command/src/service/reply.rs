@@ -23,7 +23,11 @@ pub(super) fn receipt(outcome: Outcome, identity: LogIdentity) -> (v1::Receipt, 
         ConsistencyToken::new(identity.0, position.partition, position.sequence).to_string()
     });
     let receipt = v1::Receipt {
-        order_id: outcome.order_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+        order_id: outcome
+            .order_id
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         version: i64::try_from(outcome.version).unwrap_or(i64::MAX),
         event_count: i32::try_from(outcome.event_count).unwrap_or(i32::MAX),
         consistency_token: token.unwrap_or_default(),

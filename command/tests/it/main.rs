@@ -1,0 +1,11 @@
+//! The write side over a log in memory, through its gRPC methods.
+
+mod fault;
+mod fixture;
+mod idempotency;
+mod naming;
+mod node;
+mod personal;
+mod property;
+mod validation;
+mod version;
