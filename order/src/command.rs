@@ -281,7 +281,7 @@ pub struct CancelItems {
 }
 
 /// See [`Command::CancelOrder`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CancelOrder {
     /// Why.
     pub cancel_reason: CancelReason,

@@ -14,12 +14,19 @@
 //! again.
 
 pub mod command;
+mod decide;
 pub mod event;
+mod evolve;
+pub mod pricing;
 mod rejection;
 pub mod state;
+mod totals;
 pub mod value;
 
 pub use command::Command;
+pub use decide::{CLOCK_GRACE_SECONDS, MAX_LINES, MAX_TAGS, Moment, allowed_states, decide};
 pub use event::Event;
+pub use evolve::evolve;
 pub use rejection::{Rejection, Violation};
 pub use state::Order;
+pub use totals::Totals;

@@ -14,8 +14,8 @@ pub use id::{
     PaymentId, PspReference, RequestId, ReturnId, ShipmentId, Sku, Tag, Text,
 };
 pub use kind::{
-    Actor, ActorKind, CancelReason, HoldReason, OrderState, PaymentTerms, RefundKind, ReturnReason,
-    ShipmentOutcome,
+    Actor, ActorKind, CancelReason, FulfillmentState, HoldReason, OrderState, PaymentState,
+    PaymentTerms, RefundKind, ReturnReason, ReturnState, ShipmentOutcome,
 };
 pub use money::{Amount, Currency, Money, Quantity, RatePpm};
 pub use party::{Address, Contact, Country, Customer, Destination, Private, SealedBytes};

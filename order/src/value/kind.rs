@@ -110,3 +110,52 @@ pub struct Actor {
     /// Which one.
     pub id: ActorId,
 }
+
+/// Where the money stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PaymentState {
+    /// A draft, or nothing to pay and nothing paid.
+    NotDue,
+    /// Nothing captured, not covered.
+    Unpaid,
+    /// Open authorisations cover the balance.
+    Authorized,
+    /// Some of it captured.
+    PartiallyPaid,
+    /// The balance is 0.
+    Paid,
+    /// More was captured than the order is worth now.
+    CreditOwed,
+    /// Something was paid back, and the balance is 0.
+    PartiallyRefunded,
+    /// Everything captured was paid back, and the balance is 0.
+    Refunded,
+}
+
+/// Where the goods stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FulfillmentState {
+    /// A draft, or no live unit.
+    NotRequired,
+    /// Nothing shipped.
+    Unfulfilled,
+    /// Some live units are on their way or delivered.
+    PartiallyShipped,
+    /// All live units are on their way or delivered.
+    Shipped,
+    /// All live units are delivered.
+    Delivered,
+}
+
+/// Where returns stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReturnState {
+    /// Nothing came back, nothing is announced.
+    None,
+    /// A return is open.
+    Requested,
+    /// Some delivered units came back.
+    PartiallyReturned,
+    /// All delivered units came back.
+    Returned,
+}
