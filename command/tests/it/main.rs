@@ -3,6 +3,7 @@
 mod fault;
 mod fixture;
 mod idempotency;
+mod limit;
 mod naming;
 mod node;
 mod personal;
