@@ -98,6 +98,7 @@ impl Cache {
     }
 
     /// Number of orders, and their bytes, about.
+    #[cfg(test)]
     pub(crate) fn size(&self) -> (usize, usize) {
         self.shards
             .iter()

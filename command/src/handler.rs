@@ -154,7 +154,7 @@ impl Handler {
         for _ in 0..=REDECISIONS_MAX {
             stream = match self.judge(&stream, call).await {
                 Ok(Verdict::Append(decision)) => match self.append(stream, call, decision).await? {
-                    Appended::Stored(outcome) => return Ok(outcome),
+                    Appended::Stored(outcome) => return Ok(*outcome),
                     Appended::Lost(newer) => newer,
                 },
                 Ok(Verdict::Replay(outcome)) => return self.finish(stream, call, outcome).await,
@@ -224,7 +224,7 @@ impl Handler {
             }
             Ok(Verdict::Append(_)) => Err(Failure::internal("a decision was not appended")),
             Err(failure) => {
-                self.leave(stream);
+                self.leave(&stream);
                 Err(failure)
             }
         }
@@ -242,12 +242,12 @@ impl Handler {
         if erases && !call.request.context.validate_only {
             self.destroy_key(&stream.name).await?;
         }
-        self.leave(stream);
+        self.leave(&stream);
         Ok(outcome)
     }
 
     /// An order that does not exist is not remembered.
-    fn leave(&self, stream: Stream) {
+    fn leave(&self, stream: &Stream) {
         if stream.known.commits == 0 {
             self.cache.forget(&stream.id);
         }

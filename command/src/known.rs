@@ -100,27 +100,31 @@ impl Known {
 
     /// Folds one commit that is stored at `position`, and says what it did.
     pub(crate) fn apply(&mut self, commit: Commit, position: Position, hash: [u8; 32]) -> Done {
-        commit::apply(&mut self.order, &commit);
+        // Taken out while it changes: should folding ever panic, nothing is known, not half of it.
+        let mut known = std::mem::take(self);
+        commit::apply(&mut known.order, &commit);
         let done = Done {
             position,
-            version: self.version(),
+            version: known.version(),
             event_count: commit.events.len(),
             fingerprint: commit.fingerprint,
-            produced: Produced::of(&commit.events, self.order.as_ref()),
+            produced: Produced::of(&commit.events, known.order.as_ref()),
         };
         if let Some(request_id) = &commit.request_id {
-            self.requests
+            known
+                .requests
                 .entry(request_id.clone())
                 .or_insert_with(|| done.clone());
         }
-        if self.opened_by.is_none() {
-            self.opened_by = Some((commit.principal, commit.request_id));
+        if known.opened_by.is_none() {
+            known.opened_by = Some((commit.principal, commit.request_id));
         }
-        self.loaded = true;
-        self.last = Some(position);
-        self.last_hash = Some(hash);
-        self.commits = self.commits.saturating_add(1);
-        self.record_time = self.record_time.max(commit.record_time);
+        known.loaded = true;
+        known.last = Some(position);
+        known.last_hash = Some(hash);
+        known.commits = known.commits.saturating_add(1);
+        known.record_time = known.record_time.max(commit.record_time);
+        *self = known;
         done
     }
 

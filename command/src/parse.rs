@@ -22,8 +22,6 @@ const SERVICE: &str = "orders.v1.OrderCommandService";
 
 /// A request whose every value is valid. No `Debug`: it holds personal data.
 pub(crate) struct Request {
-    /// The method's name within the service.
-    pub(crate) method: &'static str,
     /// The order; `None` when its id is to be assigned.
     pub(crate) order_id: Option<OrderId>,
     /// What is asked for.
@@ -35,7 +33,7 @@ pub(crate) struct Request {
     /// What its fingerprint is taken of: full method name, a zero byte, and the request encoded
     /// again without request_id, validate_only and expected_version. Empty without a request_id.
     pub(crate) canonical: Vec<u8>,
-    /// Size of the request on the wire, about.
+    /// Size of the request on the wire, about; 0 without personal data and request_id.
     pub(crate) size: usize,
 }
 
@@ -70,15 +68,19 @@ pub(crate) fn request<W: Wire>(mut wire: W, now: Timestamp) -> Result<Request, R
     let context = context::context(&mut fields, wire.context(), W::CREATES);
     let command = wire.command(&mut fields);
     let command = fields.finish(command)?;
-    let size = wire.encoded_len();
-    let canonical = if context.request_id.is_some() {
+    let personal = context.reason.is_some() || is_personal(&command);
+    let repeatable = context.request_id.is_some();
+    let size = if personal || repeatable {
+        wire.encoded_len()
+    } else {
+        0
+    };
+    let canonical = if repeatable {
         canonical(&mut wire, size)
     } else {
         Vec::new()
     };
-    let personal = context.reason.is_some() || is_personal(&command);
     Ok(Request {
-        method: W::METHOD,
         order_id,
         command,
         context,

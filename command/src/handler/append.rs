@@ -31,7 +31,7 @@ const LOOKS: [Duration; 3] = [
 /// What became of an append.
 pub(crate) enum Appended {
     /// It is in the log.
-    Stored(Outcome),
+    Stored(Box<Outcome>),
     /// Another writer was faster; its commits are known now.
     Lost(Stream),
 }
@@ -102,7 +102,7 @@ impl Handler {
         if matches!(call.request.command, Command::ErasePersonalData) {
             self.destroy_key(&stream.name).await?;
         }
-        Ok(Appended::Stored(outcome))
+        Ok(Appended::Stored(Box::new(outcome)))
     }
 
     /// What an error of the log means: stored after all (`Some`), lost to another writer (`None`),

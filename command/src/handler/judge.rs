@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use order::command::Annotate;
-use order::value::Timestamp;
 use order::{Command, Event, Moment, Order, Rejection};
 use proto::api;
 
@@ -123,14 +122,14 @@ pub(super) fn outcome(stream: &Stream, call: &Call, done: &Done, order: Option<&
     }
 }
 
-/// An assigned order id belongs to the request that opened it.
+/// An assigned order id belongs to the request that opened it, if that can be told from others.
 fn check_owner(known: &Known, call: &Call) -> Result<(), Failure> {
-    let Some((principal, request_id)) = &known.opened_by else {
+    let (Some((principal, opened)), None) = (&known.opened_by, &call.request.order_id) else {
         return Ok(());
     };
-    let ours =
-        *principal == call.caller.principal && *request_id == call.request.context.request_id;
-    if call.request.order_id.is_some() || ours {
+    let request_id = &call.request.context.request_id;
+    let ours = request_id.is_some() && opened == request_id;
+    if ours && *principal == call.caller.principal {
         Ok(())
     } else {
         Err(Failure::IdTaken)
@@ -164,11 +163,11 @@ fn check_commits(known: &Known, command: &Command) -> Result<(), Failure> {
 }
 
 fn moment(known: &Known, call: &Call) -> Moment {
-    let now: Timestamp = call.now.max(known.record_time);
-    Moment {
-        now,
-        occur_time: call.request.context.occur_time.unwrap_or(now),
-    }
+    let now = call.now.max(known.record_time);
+    // An order may have been created by a clock a little ahead of ours: nothing happens before.
+    let earliest = known.order.as_ref().map_or(now, |order| order.create_time);
+    let occur_time = call.request.context.occur_time.unwrap_or(now.max(earliest));
+    Moment { now, occur_time }
 }
 
 /// After erasure a note has nowhere to be kept: what is left of the command still counts.

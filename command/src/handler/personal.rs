@@ -36,12 +36,13 @@ impl Handler {
         decision: &mut Decision,
     ) -> Result<(), Failure> {
         for event in &mut decision.events {
-            if let Event::PersonalDataErased { key_id } = event {
-                if let KeyState::Live(key) =
-                    self.keys.find(&stream.name).await.map_err(Failure::keys)?
-                {
-                    *key_id = Some(key.id.0);
-                }
+            let Event::PersonalDataErased { key_id } = event else {
+                continue;
+            };
+            if let KeyState::Live(key) =
+                self.keys.find(&stream.name).await.map_err(Failure::keys)?
+            {
+                *key_id = Some(key.id.0);
             }
         }
         Ok(())

@@ -1,12 +1,10 @@
 //! What every request carries beside its own fields.
 
+use order::CLOCK_GRACE_SECONDS;
 use order::value::{Actor, ActorId, ActorKind, InvalidValue, Note, RequestId, Timestamp};
 use proto::v1;
 
 use super::field::{At, Fields};
-
-/// How far a client's clock may be ahead of the server's.
-const CLOCK_GRACE_S: i64 = 300;
 
 /// What every request carries beside its own fields. No `Debug`: the reason is personal.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -82,7 +80,7 @@ fn occur_time(
 ) -> Option<Timestamp> {
     let at = at.field("occur_time");
     let time = fields.time(at, time)?;
-    if time > fields.now().plus_seconds(CLOCK_GRACE_S) {
+    if time > fields.now().plus_seconds(CLOCK_GRACE_SECONDS) {
         fields.wrong(at, "at most 5 minutes ahead of the server's clock");
     }
     Some(time)

@@ -7,20 +7,15 @@ use order::value::{
     Address, Contact, Country, Customer, CustomerId, Destination, DiscountId, InvalidValue, LineId,
     MetadataKey, Private, Sku, Tag, Text,
 };
+use order::{MAX_LINES, MAX_TAGS};
 use proto::v1;
 
 use super::field::{At, Fields};
 
-/// Most lines of one request; the largest order of the year this was designed on has 1,114.
-pub(crate) const LINES_MAX: usize = 2_000;
 /// Most actions of one EditOrder.
 pub(crate) const ACTIONS_MAX: usize = 100;
 /// Most discounts of an order: each is spread over all its lines, so this bounds pricing.
 const DISCOUNTS_MAX: usize = 50;
-/// Most tags in a list of a request.
-const TAGS_MAX: usize = 50;
-/// Most metadata pairs in a list of a request.
-const METADATA_MAX: usize = 50;
 /// Most lines of an address.
 const ADDRESS_LINES_MAX: usize = 10;
 
@@ -63,7 +58,7 @@ pub(crate) fn new_line(fields: &mut Fields, at: At<'_>, raw: &v1::NewLine) -> Op
 
 pub(crate) fn new_lines(fields: &mut Fields, raw: &[v1::NewLine]) -> Vec<NewLine> {
     let root = At::Root;
-    if !fields.at_most(root.field("lines"), raw.len(), LINES_MAX) {
+    if !fields.at_most(root.field("lines"), raw.len(), MAX_LINES) {
         return Vec::new();
     }
     raw.iter()
@@ -80,7 +75,7 @@ pub(crate) fn items(
     least: u32,
 ) -> Vec<LineQuantity> {
     let root = At::Root;
-    if !fields.at_most(root.field(name), raw.len(), LINES_MAX) {
+    if !fields.at_most(root.field(name), raw.len(), MAX_LINES) {
         return Vec::new();
     }
     let mut seen = HashSet::new();
@@ -183,7 +178,7 @@ fn discount(fields: &mut Fields, at: At<'_>, raw: &v1::Discount) -> Option<Disco
     let discount_id = fields.optional(at.field("discount_id"), &raw.discount_id, DiscountId::new);
     let label = fields.required(at.field("label"), &raw.label, title);
     let mut line_ids = Vec::new();
-    if fields.at_most(at.field("line_ids"), raw.line_ids.len(), LINES_MAX) {
+    if fields.at_most(at.field("line_ids"), raw.line_ids.len(), MAX_LINES) {
         let mut seen = HashSet::new();
         for (index, raw) in raw.line_ids.iter().enumerate() {
             let at = at.index("line_ids", index);
@@ -214,7 +209,7 @@ fn discount(fields: &mut Fields, at: At<'_>, raw: &v1::Discount) -> Option<Disco
 }
 
 pub(crate) fn tags(fields: &mut Fields, name: &'static str, raw: &[String]) -> BTreeSet<Tag> {
-    set(fields, name, raw, TAGS_MAX, Tag::new)
+    set(fields, name, raw, MAX_TAGS, Tag::new)
 }
 
 pub(crate) fn metadata_keys(
@@ -222,7 +217,7 @@ pub(crate) fn metadata_keys(
     name: &'static str,
     raw: &[String],
 ) -> BTreeSet<MetadataKey> {
-    set(fields, name, raw, METADATA_MAX, MetadataKey::new)
+    set(fields, name, raw, MAX_TAGS, MetadataKey::new)
 }
 
 fn set<T: Ord>(
@@ -248,7 +243,7 @@ pub(crate) fn metadata(
     raw: &BTreeMap<String, String>,
 ) -> BTreeMap<MetadataKey, Text> {
     let root = At::Root;
-    if !fields.at_most(root.field(name), raw.len(), METADATA_MAX) {
+    if !fields.at_most(root.field(name), raw.len(), MAX_TAGS) {
         return BTreeMap::new();
     }
     let mut pairs = BTreeMap::new();

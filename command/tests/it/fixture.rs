@@ -211,7 +211,7 @@ impl World {
         let keys = Arc::new(Keys::default());
         // 2026-01-01T00:00:00Z
         let clock = Arc::new(AtomicI64::new(1_767_225_600_000_000));
-        let node = node(&log, &keys, &clock);
+        let node = node(&log, &keys, &clock, Config::default());
         Self {
             log,
             keys,
@@ -222,7 +222,11 @@ impl World {
 
     /// Another node over the same stores, with an empty cache.
     pub(crate) fn another_node(&self) -> CommandService {
-        node(&self.log, &self.keys, &self.clock)
+        self.node_with(Config::default())
+    }
+
+    pub(crate) fn node_with(&self, config: Config) -> CommandService {
+        node(&self.log, &self.keys, &self.clock, config)
     }
 
     pub(crate) async fn create(&self, order_id: &str) -> v1::CreateOrderResponse {
@@ -250,12 +254,17 @@ impl World {
     }
 }
 
-fn node(log: &Arc<Log>, keys: &Arc<Keys>, clock: &Arc<AtomicI64>) -> CommandService {
+fn node(
+    log: &Arc<Log>,
+    keys: &Arc<Keys>,
+    clock: &Arc<AtomicI64>,
+    config: Config,
+) -> CommandService {
     let clock = Arc::clone(clock);
     let now = Arc::new(move || Timestamp::from_micros(clock.load(Ordering::SeqCst)));
     let log: Arc<dyn EventStore> = Arc::clone(log) as _;
     let keys: Arc<dyn KeyStore> = Arc::clone(keys) as _;
-    CommandService::new(log, keys, now, Config::default())
+    CommandService::new(log, keys, now, config)
 }
 
 pub(crate) fn context(request_id: &str) -> Option<v1::CommandContext> {

@@ -158,3 +158,23 @@ async fn errors_carry_the_correlation_id_and_commits_the_trace() {
         "call-8"
     );
 }
+
+#[tokio::test]
+async fn an_order_of_a_clock_ahead_of_ours_takes_commands_without_a_time() {
+    let world = World::new();
+    let mut request = create("o1", "c");
+    request.context.as_mut().expect("context").occur_time = Some(prost_types::Timestamp {
+        seconds: 1_767_225_600 + 300,
+        nanos: 0,
+    });
+    world
+        .node
+        .create_order(Request::new(request))
+        .await
+        .expect("within the grace");
+    world
+        .node
+        .annotate_order(Request::new(annotate("o1", "a", "x")))
+        .await
+        .expect("annotated");
+}

@@ -6,6 +6,7 @@ mod idempotency;
 mod limit;
 mod naming;
 mod node;
+mod observe;
 mod personal;
 mod property;
 mod validation;

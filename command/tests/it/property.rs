@@ -68,8 +68,16 @@ fn items(line: i64, quantity: i64) -> Vec<v1::LineQuantity> {
 
 /// One command out of small numbers, so that ids and guards are often met and often missed.
 fn op(kind: u8, n: i64, m: i64) -> Op {
-    let (order_id, part) = (ID.to_owned(), |letter: char| format!("{letter}{n}"));
-    let psp_reference = format!("psp{m}");
+    match kind {
+        0..=3 => compose(kind, n, m),
+        4..=7 => pay(kind, n, m),
+        8..=15 => fulfil(kind, n, m),
+        _ => operate(kind, n, m),
+    }
+}
+
+fn compose(kind: u8, n: i64, m: i64) -> Op {
+    let order_id = ID.to_owned();
     match kind {
         0 => Op::Create(v1::CreateOrderRequest {
             place: (n == 1).then(v1::Placing::default),
@@ -95,10 +103,18 @@ fn op(kind: u8, n: i64, m: i64) -> Op {
                 ..Default::default()
             })
         }
-        2 | 3 => Op::Place(v1::PlaceOrderRequest {
+        _ => Op::Place(v1::PlaceOrderRequest {
             order_id,
             ..Default::default()
         }),
+    }
+}
+
+fn pay(kind: u8, n: i64, m: i64) -> Op {
+    let order_id = ID.to_owned();
+    let part = |letter: char| format!("{letter}{n}");
+    let psp_reference = format!("psp{m}");
+    match kind {
         4 => Op::Authorize(v1::AuthorizePaymentRequest {
             order_id,
             amount: gbp(m * 300),
@@ -119,7 +135,7 @@ fn op(kind: u8, n: i64, m: i64) -> Op {
             payment_id: part('P'),
             ..Default::default()
         }),
-        7 => Op::Refund(v1::RefundPaymentRequest {
+        _ => Op::Refund(v1::RefundPaymentRequest {
             order_id,
             payment_id: part('P'),
             amount: gbp(m),
@@ -127,6 +143,13 @@ fn op(kind: u8, n: i64, m: i64) -> Op {
             psp_reference,
             ..Default::default()
         }),
+    }
+}
+
+fn fulfil(kind: u8, n: i64, m: i64) -> Op {
+    let order_id = ID.to_owned();
+    let part = |letter: char| format!("{letter}{n}");
+    match kind {
         8 | 9 => Op::Ship(v1::ShipItemsRequest {
             order_id,
             items: items(n, m),
@@ -155,12 +178,19 @@ fn op(kind: u8, n: i64, m: i64) -> Op {
             return_reason: 1,
             ..Default::default()
         }),
-        15 => Op::Receive(v1::ReceiveReturnRequest {
+        _ => Op::Receive(v1::ReceiveReturnRequest {
             order_id,
             return_id: part('R'),
             received: items(m, 1),
             ..Default::default()
         }),
+    }
+}
+
+fn operate(kind: u8, n: i64, m: i64) -> Op {
+    let order_id = ID.to_owned();
+    let part = |letter: char| format!("{letter}{n}");
+    match kind {
         16 => Op::Hold(v1::HoldOrderRequest {
             order_id,
             hold_reason: 1,
