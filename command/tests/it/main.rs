@@ -10,4 +10,5 @@ mod observe;
 mod personal;
 mod property;
 mod validation;
+mod validation_of_parts;
 mod version;
