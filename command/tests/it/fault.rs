@@ -132,6 +132,8 @@ async fn a_log_that_went_back_is_read_afresh() {
         .annotate_order(Request::new(annotate("o2", "a", "x")))
         .await;
     assert_refused(refused, Code::NotFound, "ORDER_NOT_FOUND");
+    world.place("o3").await;
+    // At the same position as before, but in another log.
     let after = world.place("o2").await.receipt.expect("receipt");
     assert_ne!(
         after.consistency_token, before,
