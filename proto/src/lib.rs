@@ -2,10 +2,34 @@
 //!
 //! Two packages with two promises. [`v1`] is the API; it may change shape in a `v2`. [`log::v1`] is
 //! what the log stores; it never changes, and golden files hold its bytes.
+//!
+//! * [`commit`] turns commits into stored bytes and back.
+//! * [`personal`] says what is sealed of them.
+//! * [`row`] is what a projection keeps of an order; [`api`] is what a caller is shown of it.
+//! * [`token`] is the consistency token, [`error`] the error registry.
+
+pub mod api;
+pub mod commit;
+pub mod error;
+pub mod personal;
+pub mod row;
+pub mod token;
 
 /// The API: `orders.v1`.
 pub mod v1 {
-    #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
+    #![allow(
+        missing_docs,
+        rustdoc::all,
+        unreachable_pub,
+        unused_qualifications,
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        clippy::large_futures,
+        clippy::needless_pass_by_value,
+        clippy::too_many_lines,
+        clippy::wildcard_imports,
+        reason = "generated code"
+    )]
     tonic::include_proto!("orders.v1");
 }
 
@@ -13,7 +37,19 @@ pub mod v1 {
 pub mod log {
     /// The stored bytes: `orders.log.v1`.
     pub mod v1 {
-        #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
+        #![allow(
+            missing_docs,
+            rustdoc::all,
+            unreachable_pub,
+            unused_qualifications,
+            clippy::all,
+            clippy::allow_attributes_without_reason,
+            clippy::large_futures,
+            clippy::needless_pass_by_value,
+            clippy::too_many_lines,
+            clippy::wildcard_imports,
+            reason = "generated code"
+        )]
         tonic::include_proto!("orders.log.v1");
     }
 }

@@ -1,0 +1,94 @@
+use tokio::sync::mpsc;
+
+/// What the outside world says to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// SIGTERM: leave.
+    Terminate,
+    /// SIGINT: leave.
+    Interrupt,
+    /// SIGQUIT: say where you are and go at once.
+    Quit,
+}
+
+impl Signal {
+    /// Its number, to which a shell adds 128 for the exit code.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Interrupt => 2,
+            Self::Quit => 3,
+            Self::Terminate => 15,
+        }
+    }
+}
+
+/// Where signals come from.
+///
+/// A signal that arrives before anybody listens kills the process without a word. Hence
+/// [`Signals::arm`] is for the first line of `main`; a supervisor that was given no source arms its
+/// own before it does anything else.
+pub struct Signals(Source);
+
+enum Source {
+    #[cfg(unix)]
+    Unix(Box<Unix>),
+    Mock(mpsc::UnboundedReceiver<Signal>),
+}
+
+#[cfg(unix)]
+struct Unix {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    quit: tokio::signal::unix::Signal,
+}
+
+/// Sends signals to a supervisor under test.
+#[derive(Clone)]
+pub struct MockSignals(mpsc::UnboundedSender<Signal>);
+
+impl MockSignals {
+    /// Delivers a signal; after the supervisor has returned, nobody listens.
+    pub fn send(&self, signal: Signal) {
+        self.0.send(signal).ok();
+    }
+}
+
+impl Signals {
+    /// Listens to SIGTERM, SIGINT and SIGQUIT from now on. Needs a running tokio runtime.
+    #[cfg(unix)]
+    pub fn arm() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self(Source::Unix(Box::new(Unix {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        }))))
+    }
+
+    /// No signals at all: the process is stopped through its [`Handle`](crate::Handle).
+    pub fn none() -> Self {
+        Self::mock().1
+    }
+
+    /// A source that a test drives.
+    pub fn mock() -> (MockSignals, Self) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (MockSignals(sender), Self(Source::Mock(receiver)))
+    }
+
+    /// The next signal. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Signal {
+        match &mut self.0 {
+            #[cfg(unix)]
+            Source::Unix(unix) => tokio::select! {
+                _ = unix.terminate.recv() => Signal::Terminate,
+                _ = unix.interrupt.recv() => Signal::Interrupt,
+                _ = unix.quit.recv() => Signal::Quit,
+            },
+            Source::Mock(receiver) => match receiver.recv().await {
+                Some(signal) => signal,
+                None => std::future::pending().await,
+            },
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Probes over HTTP, on a real socket.
+
+use std::net::SocketAddr;
+
+use lifecycle::{Fixed, Health, admin::Server, health};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::sleep,
+};
+
+use crate::rig::{Act, Diary, builder, ms, run};
+
+async fn get(address: SocketAddr, path: &str, header: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{header}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    (
+        head.split(' ').nth(1).unwrap().parse().unwrap(),
+        body.to_owned(),
+    )
+}
+
+#[tokio::test]
+async fn probes_answer_while_a_dependency_is_away() {
+    let health = Health::new();
+    let extra = axum::Router::new().route("/metrics", axum::routing::get(async || "up 1\n"));
+    let admin = Server::new(SocketAddr::from(([127, 0, 0, 1], 0)), health.clone()).mount(extra);
+    let bound = admin.bound();
+    let running = run(builder()
+        .health(health.clone())
+        .add(admin)
+        .add(Diary::new().script("log").start([Act::Fails]))
+        .retry(Fixed::every(ms(600_000)))
+        .in_background());
+    let address = bound.address().await.unwrap();
+    while !health.is_serving(health::STARTUP) {
+        sleep(ms(1)).await;
+    }
+    health.reporter("projector").degraded("one order is parked");
+
+    let ok = (200, "ok\n".to_owned());
+    for path in ["/startupz", "/startup", "/livez", "/live", "/healthz"] {
+        assert_eq!(get(address, path, "").await, ok, "{path}");
+    }
+    let log = "attempt 1: start broke, next try in 600.0s";
+    let causes = format!("log: not ready: {log}; projector: degraded: one order is parked\n");
+    for path in ["/readyz", "/ready"] {
+        assert_eq!(
+            get(address, path, "").await,
+            (503, causes.clone()),
+            "{path}"
+        );
+    }
+    let verbose = format!(
+        "[+]admin ok\n[-]log failed: {log}\n[+]projector degraded: one order is parked\n\
+         readiness check failed\n"
+    );
+    assert_eq!(get(address, "/readyz?verbose", "").await, (503, verbose));
+    assert_eq!(
+        get(address, "/metrics", "").await,
+        (200, "up 1\n".to_owned())
+    );
+    assert_eq!(get(address, "/nothing", "").await.0, 404);
+
+    let (code, json) = get(address, "/readyz", "accept: application/json\r\n").await;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((code, &json["serving"]), (503, &false.into()));
+    assert_eq!(json["causes"][0]["name"], "log");
+    assert_eq!(json["entries"][2]["status"], "degraded");
+    assert_eq!(running.terminated_after(ms(0)).await.exit_code(), 0);
+}
+
+#[tokio::test]
+async fn it_still_answers_while_the_others_drain() {
+    let health = Health::new();
+    let admin = Server::new(SocketAddr::from(([127, 0, 0, 1], 0)), health.clone());
+    let bound = admin.bound();
+    let running = run(builder()
+        .health(health)
+        .add(admin)
+        .add(Diary::new().script("slow").drain(Act::Takes(ms(300))))
+        .stops_before([Server::NAME]));
+    let address = bound.address().await.unwrap();
+    sleep(ms(50)).await;
+    let stopped = tokio::spawn(running.terminated_after(ms(0)));
+    sleep(ms(50)).await;
+    let draining = (503, "process: not ready: draining\n".to_owned());
+    assert_eq!(get(address, "/readyz", "").await, draining);
+    assert_eq!(get(address, "/livez", "").await, (200, "ok\n".to_owned()));
+    assert!(stopped.await.unwrap().is_clean());
+}

@@ -1,0 +1,19 @@
+//! What the crate promises, one claim per test, on a paused clock where no socket is involved.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may say that it has failed"
+)]
+
+#[cfg(feature = "admin")]
+mod admin;
+mod build;
+mod failure;
+#[cfg(feature = "grpc")]
+mod grpc;
+mod order;
+mod random;
+mod registry;
+mod rig;
+mod stop;

@@ -1,0 +1,149 @@
+//! The read model's row of an order.
+//!
+//! ```text
+//!  1 byte    4 bytes    8 bytes   32 bytes    length + bytes      length + bytes         the rest
+//! ┌────────┬──────────┬─────────┬───────────┬───────────────────┬──────────────────────┬──────────┐
+//! │ schema │ partition│ sequence│ chain hash│ log.v1.Customer   │ log.v1.Destination   │ v1.Order │
+//! └────────┴──────────┴─────────┴───────────┴───────────────────┴──────────────────────┴──────────┘
+//! ```
+//!
+//! The stored `Order` lacks the two fields that may hold personal data; they lie beside it, sealed,
+//! and are put in at the edge. What is frozen of the shipping stands in its totals.
+
+use order::Order;
+use order::state::Placed;
+use order::value::{Amount, OrderId};
+use prost::Message as _;
+
+use crate::commit::{Unsealed, decode, encode};
+use crate::log::v1 as log;
+use crate::{api, v1};
+
+const SCHEMA: u8 = 1;
+
+/// An order as a projection keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its id.
+    pub order_id: OrderId,
+    /// Its state, without what only `decide` looks at.
+    pub order: Order,
+    /// Partition and sequence of its last commit.
+    pub position: (u32, u64),
+    /// Hash of its last commit's bytes.
+    pub chain_hash: [u8; 32],
+}
+
+/// Stored bytes that are no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a row of this version")]
+pub struct InvalidRow;
+
+impl Row {
+    /// The stored bytes.
+    ///
+    /// # Errors
+    /// [`Unsealed`]: a view, too, holds nothing personal in the clear.
+    pub fn encode(&self) -> Result<Vec<u8>, Unsealed> {
+        let customer = encode::customer(&self.order.customer)?.encode_to_vec();
+        let destination = match &self.order.shipping {
+            Some(shipping) => encode::destination(&shipping.destination)?.encode_to_vec(),
+            None => Vec::new(),
+        };
+        let order = api::bare(&self.order_id, &self.order);
+        let mut bytes =
+            Vec::with_capacity(64 + customer.len() + destination.len() + order.encoded_len());
+        bytes.push(SCHEMA);
+        bytes.extend_from_slice(&self.position.0.to_be_bytes());
+        bytes.extend_from_slice(&self.position.1.to_be_bytes());
+        bytes.extend_from_slice(&self.chain_hash);
+        for part in [customer, destination] {
+            bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+            bytes.extend_from_slice(&part);
+        }
+        bytes.extend_from_slice(&order.encode_to_vec());
+        Ok(bytes)
+    }
+
+    /// Reads stored bytes.
+    ///
+    /// # Errors
+    /// [`InvalidRow`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, InvalidRow> {
+        let parts = Parts::of(bytes).ok_or(InvalidRow)?;
+        let stored = v1::Order::decode(parts.order).map_err(|_malformed| InvalidRow)?;
+        let customer = log::Customer::decode(parts.customer).map_err(|_malformed| InvalidRow)?;
+        let destination =
+            log::Destination::decode(parts.destination).map_err(|_malformed| InvalidRow)?;
+        let order = api::order_of(
+            &stored,
+            decode::customer(customer).map_err(|_invalid| InvalidRow)?,
+            decode::destination(destination).map_err(|_invalid| InvalidRow)?,
+            placed(&stored),
+        );
+        Ok(Self {
+            order_id: OrderId::new(&stored.order_id).map_err(|_invalid| InvalidRow)?,
+            order: order.ok_or(InvalidRow)?,
+            position: parts.position,
+            chain_hash: parts.chain_hash,
+        })
+    }
+}
+
+/// The frozen money of a placed order, from its totals.
+fn placed(stored: &v1::Order) -> Option<Placed> {
+    stored.place_time.as_ref()?;
+    let totals = stored.totals.as_ref()?;
+    let units = |money: &Option<v1::Money>| money.as_ref().map(|money| money.minor_units);
+    let line_tax: i64 = stored
+        .lines
+        .iter()
+        .filter_map(|line| units(&line.tax))
+        .sum();
+    let shipping_tax = units(&totals.tax)?.checked_sub(line_tax)?;
+    let on_top = if stored.prices_include_tax {
+        0
+    } else {
+        shipping_tax
+    };
+    Some(Placed {
+        shipping_total: Amount::new(units(&totals.shipping)?.checked_add(on_top)?).ok()?,
+        shipping_tax: Amount::new(shipping_tax).ok()?,
+        placed_total: Amount::new(units(&totals.placed_total)?).ok()?,
+    })
+}
+
+struct Parts<'a> {
+    position: (u32, u64),
+    chain_hash: [u8; 32],
+    customer: &'a [u8],
+    destination: &'a [u8],
+    order: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn of(bytes: &'a [u8]) -> Option<Self> {
+        let (&schema, rest) = bytes.split_first()?;
+        let (partition, rest) = rest.split_first_chunk::<4>()?;
+        let (sequence, rest) = rest.split_first_chunk::<8>()?;
+        let (&chain_hash, rest) = rest.split_first_chunk::<32>()?;
+        let (customer, rest) = sized(rest)?;
+        let (destination, order) = sized(rest)?;
+        let position = (
+            u32::from_be_bytes(*partition),
+            u64::from_be_bytes(*sequence),
+        );
+        (schema == SCHEMA).then_some(Self {
+            position,
+            chain_hash,
+            customer,
+            destination,
+            order,
+        })
+    }
+}
+
+fn sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}

@@ -1,0 +1,243 @@
+//! One build of a projection: a sled tree in a directory of its own.
+
+use std::collections::BTreeMap;
+use std::ops::{Bound, RangeBounds};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{Checkpoint, Error, keys};
+
+/// How long sled may keep a write in memory before it starts to write it out. A crash loses at most
+/// this much of the view; the checkpoint is lost with it, so the log fills it in again.
+const FLUSH_EVERY_MS: u64 = 500;
+
+/// One build of a projection.
+#[derive(Debug)]
+pub struct Generation {
+    db: sled::Db,
+    path: PathBuf,
+    name: String,
+}
+
+/// Keys to write (`Some`) and to delete (`None`), in order, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    keys: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    bytes: usize,
+}
+
+impl Changes {
+    /// Writes a key.
+    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.bytes = self
+            .bytes
+            .saturating_add(key.len())
+            .saturating_add(value.len());
+        self.keys.insert(key, Some(value));
+    }
+
+    /// Deletes a key.
+    pub fn delete(&mut self, key: Vec<u8>) {
+        self.bytes = self.bytes.saturating_add(key.len());
+        self.keys.insert(key, None);
+    }
+
+    /// What is known of a key: `None` nothing, `Some(None)` that it is deleted.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        self.keys.get(key).map(|value| value.as_deref())
+    }
+
+    /// Number of keys.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// An upper bound of the bytes held, every write counted.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Generation {
+    /// Opens or makes the tree in `path`. sled panics on some damaged files; that is damage too.
+    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, Error> {
+        let damaged = |cause: String| Error::Damaged {
+            path: path.display().to_string(),
+            cause,
+        };
+        let config = sled::Config::new()
+            .path(path)
+            .cache_capacity(cache_bytes)
+            .flush_every_ms(Some(FLUSH_EVERY_MS));
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let db = opened
+            .map_err(|_panic| damaged("sled panicked while opening it".to_owned()))?
+            .map_err(|error| damaged(error.to_string()))?;
+        let name = path
+            .file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        Ok(Self {
+            db,
+            path: path.to_owned(),
+            name,
+        })
+    }
+
+    /// Name of its directory: `<schema>-<n>`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, Error> {
+        self.guard(|| self.db.get(key))
+    }
+
+    /// Keys and values in a range, ascending from either end. Not a snapshot: a writer may pass it.
+    pub fn range<R>(
+        &self,
+        range: R,
+    ) -> impl DoubleEndedIterator<Item = Result<(sled::IVec, sled::IVec), Error>> + '_
+    where
+        R: RangeBounds<Vec<u8>>,
+    {
+        self.db
+            .range(range)
+            .map(|entry| entry.map_err(|error| self.damaged(&error)))
+    }
+
+    /// All keys that begin with a prefix.
+    pub fn prefix(
+        &self,
+        prefix: &[u8],
+    ) -> impl DoubleEndedIterator<Item = Result<(sled::IVec, sled::IVec), Error>> + '_ {
+        let end = keys::after(prefix).map_or(Bound::Unbounded, Bound::Excluded);
+        self.range((Bound::Included(prefix.to_vec()), end))
+    }
+
+    /// Up to where it was folded; `None` for a new one.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], also when the stored checkpoint cannot be read.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
+        let Some(bytes) = self.get(keys::CHECKPOINT)? else {
+            return Ok(None);
+        };
+        let checkpoint = Checkpoint::decode(&bytes);
+        checkpoint.map(Some).ok_or_else(|| Error::Damaged {
+            path: self.path.display().to_string(),
+            cause: "its checkpoint cannot be read".to_owned(),
+        })
+    }
+
+    /// Writes changes and the checkpoint that includes them in one atomic batch.
+    ///
+    /// sled holds a lock of the whole process meanwhile: keep batches small (about 128 keys).
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; nothing was written then.
+    pub fn apply(&self, changes: Changes, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in changes.keys {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        batch.insert(keys::CHECKPOINT, checkpoint.encode());
+        self.guard(|| self.db.apply_batch(batch))
+    }
+
+    /// Writes changes one by one, in the order of their keys, without a checkpoint: several times
+    /// as fast and no obstacle to readers, but not atomic. For a generation that nobody reads yet
+    /// and that is thrown away when its build is cut short; [`seal`](Self::seal) ends it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn load(&self, changes: Changes) -> Result<(), Error> {
+        for (key, value) in changes.keys {
+            match value {
+                Some(value) => self.guard(|| self.db.insert(key, value))?,
+                None => self.guard(|| self.db.remove(key))?,
+            };
+        }
+        Ok(())
+    }
+
+    /// Flushes what [`load`](Self::load) wrote, then writes and flushes the checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn seal(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.flush()?;
+        self.guard(|| self.db.insert(keys::CHECKPOINT, checkpoint.encode()))?;
+        self.flush()
+    }
+
+    /// Waits until everything written is on disk.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn flush(&self) -> Result<(), Error> {
+        self.guard(|| self.db.flush()).map(|_bytes| ())
+    }
+
+    /// SHA-256 over all keys and values in order, lengths included; the checkpoint and the parked
+    /// orders, which say how a view came about and not what it shows, are left out.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn digest(&self) -> Result<[u8; 32], Error> {
+        let mut hash = Sha256::new();
+        for entry in self.range::<std::ops::RangeFull>(..) {
+            let (key, value) = entry?;
+            if *key == *keys::CHECKPOINT || key.first() == Some(&keys::PARKED) {
+                continue;
+            }
+            for part in [&key, &value] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part);
+            }
+        }
+        Ok(hash.finalize().into())
+    }
+
+    /// Runs one operation of sled; its errors and its panics are damage.
+    fn guard<T>(&self, operation: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
+        match catch_unwind(AssertUnwindSafe(operation)) {
+            Ok(result) => result.map_err(|error| self.damaged(&error)),
+            Err(_panic) => Err(Error::Damaged {
+                path: self.path.display().to_string(),
+                cause: "sled panicked".to_owned(),
+            }),
+        }
+    }
+
+    fn damaged(&self, error: &sled::Error) -> Error {
+        Error::Damaged {
+            path: self.path.display().to_string(),
+            cause: error.to_string(),
+        }
+    }
+}
