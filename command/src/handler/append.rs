@@ -228,7 +228,7 @@ pub(super) fn draft(
         previous_hash: known.last_hash,
         events,
     };
-    let payload = commit::encode(&commit);
+    let payload = commit::encode(&commit).map_err(Failure::internal)?;
     if payload.len() > COMMIT_BYTES_MAX {
         return Err(too_large(COMMIT_BYTES_MAX));
     }

@@ -4,15 +4,10 @@ use std::fmt;
 
 use order::Violation;
 use order::value::{Amount, Currency, InvalidValue, Money, Quantity, RatePpm, Timestamp};
+use proto::error::{MAX_VIOLATION_BYTES, MAX_VIOLATIONS};
 use proto::v1;
 
 use super::Refused;
-
-/// Most violations of one reply: its details travel in trailers, which common clients cap at
-/// 16 KiB. What is beyond is counted.
-const VIOLATIONS_MAX: usize = 32;
-/// Most bytes of all violations of one reply, for the same reason.
-const VIOLATION_BYTES_MAX: usize = 4096;
 
 /// Where in a request a value stands. Rendered only when something is wrong there.
 #[derive(Clone, Copy)]
@@ -129,7 +124,7 @@ impl Fields {
 
     fn note(&mut self, at: At<'_>, rule: String) {
         // Once the reply is full nothing more is rendered: a hostile request costs a counter.
-        if self.violations.len() >= VIOLATIONS_MAX || self.bytes >= VIOLATION_BYTES_MAX {
+        if self.violations.len() >= MAX_VIOLATIONS || self.bytes >= MAX_VIOLATION_BYTES {
             self.beyond += 1;
             return;
         }
