@@ -8,9 +8,8 @@ use lru::LruCache;
 use order::Order;
 use proto::commit::{self, Commit, DecodeError};
 use proto::row::Row;
-use read_model::{Changes, Checkpoint, Error, Generation, Mark, keys};
+use read_model::{Cause, Changes, Checkpoint, Error, Generation, Mark, Parked, keys};
 
-use crate::park::{Cause, Parked};
 use crate::project::{Batch, Projection};
 
 /// Rows kept decoded. An order is mostly changed again soon after it was created.
@@ -230,7 +229,7 @@ impl<P: Projection> Folder<P> {
         }
         let stored =
             Batch::new(&self.generation, &mut self.changes).get(&keys::parked(order_id))?;
-        Ok(stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        Ok(stored.and_then(|bytes| Parked::decode(&bytes)))
     }
 
     fn park_at(&mut self, record: &Record, unfoldable: Unfoldable) {
@@ -260,8 +259,7 @@ impl<P: Projection> Folder<P> {
     }
 
     fn park(&mut self, order_id: &str, parked: &Parked) {
-        let bytes = serde_json::to_vec(parked).unwrap_or_default();
-        self.changes.put(keys::parked(order_id), bytes);
+        self.changes.put(keys::parked(order_id), parked.encode());
     }
 }
 

@@ -15,13 +15,11 @@
 //! * [`ProjectionService`] shows and rebuilds projections over gRPC.
 
 mod fold;
-mod park;
 mod project;
 mod runner;
 mod service;
 
 pub use fold::Folder;
-pub use park::{Cause, Parked};
 pub use project::{Batch, Orders, Projection, Reports};
 pub use runner::{Projector, Rebuild, RebuildRefused, Step};
 pub use service::ProjectionService;

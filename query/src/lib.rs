@@ -1,1 +1,62 @@
 //! The read side: query, history and report services.
+//!
+//! ```text
+//!  request ─▶ parse ─▶ wait for the token ─▶ view ─▶ index ─▶ rows ─▶ open ─▶ mask ─▶ reply
+//!                                              └ its checkpoint is the reply's read_token
+//! ```
+//!
+//! Orders and reports are served from the views; history, and an order as of some version or time,
+//! from the log itself. Personal data is opened here, at the edge, and nowhere else.
+
+mod fault;
+mod filter;
+mod freshness;
+mod history;
+mod mask;
+mod orders;
+mod page;
+mod personal;
+mod reports;
+mod scan;
+mod time;
+
+use std::sync::Arc;
+
+use event_store::{EventStore, KeyStore};
+use order::value::Timestamp;
+use read_model::Reader;
+
+/// Tells the time; given from outside, so that a test can.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// `OrderQueryService`, `OrderHistoryService` and `OrderReportService` over two views and the log.
+#[derive(Clone)]
+pub struct QueryService(Arc<Sources>);
+
+/// What the services read from.
+struct Sources {
+    orders: Reader,
+    reports: Reader,
+    log: Arc<dyn EventStore>,
+    keys: Arc<dyn KeyStore>,
+    clock: Clock,
+}
+
+impl QueryService {
+    /// The three services; clones share everything.
+    pub fn new(
+        orders: Reader,
+        reports: Reader,
+        log: Arc<dyn EventStore>,
+        keys: Arc<dyn KeyStore>,
+        clock: Clock,
+    ) -> Self {
+        Self(Arc::new(Sources {
+            orders,
+            reports,
+            log,
+            keys,
+            clock,
+        }))
+    }
+}

@@ -36,6 +36,18 @@ pub struct Parked {
 }
 
 impl Parked {
+    /// The stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads the stored form; `None` for anything else.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
     /// What a caller is told of a parked order.
     #[must_use]
     pub fn explain(&self) -> String {

@@ -1,0 +1,148 @@
+//! How fresh a reply is, and waiting until it is fresh enough.
+
+use std::time::Duration;
+
+use event_store::{Position, Positions};
+use proto::error;
+use proto::token::ConsistencyToken;
+use read_model::{Progress, Reader, View};
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code, Response, Status};
+
+use crate::{Sources, fault};
+
+/// Longest wait for a token.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// When to ask again.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// What a request says about freshness.
+pub(crate) struct Wanted<'a> {
+    pub(crate) token: &'a str,
+    pub(crate) allow_stale: bool,
+    /// What is left of the caller's deadline.
+    pub(crate) deadline: Option<Duration>,
+}
+
+/// The caller's deadline, from `grpc-timeout`.
+pub(crate) fn deadline(metadata: &MetadataMap) -> Option<Duration> {
+    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok().filter(|_| number.len() <= 8)?;
+    match unit {
+        "H" => Some(Duration::from_secs(number.saturating_mul(3600))),
+        "M" => Some(Duration::from_secs(number.saturating_mul(60))),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
+/// The view, once it shows what the token asks for.
+pub(crate) async fn view(reader: &Reader, wanted: Wanted<'_>) -> Result<View, Status> {
+    if !wanted.token.is_empty() {
+        reach(reader, &wanted).await?;
+    }
+    reader.view().map_err(fault::view)
+}
+
+async fn reach(reader: &Reader, wanted: &Wanted<'_>) -> Result<(), Status> {
+    let token = parse(wanted.token)?;
+    let mut progress = reader.progress();
+    check_log(&token, &progress.borrow())?;
+    if wanted.allow_stale || progress.borrow().covers(&token.positions) {
+        return Ok(());
+    }
+    // A little less than the caller's deadline, so that the answer says why.
+    let limit = wanted
+        .deadline
+        .map_or(PATIENCE, |left| left.mul_f32(0.9))
+        .min(PATIENCE);
+    let reached = progress.wait_for(|progress| progress.covers(&token.positions));
+    match tokio::time::timeout(limit, reached).await {
+        Ok(Ok(progress)) => check_log(&token, &progress),
+        Ok(Err(_)) | Err(_) => Err(behind(&reader.progress().borrow())),
+    }
+}
+
+pub(crate) fn parse(token: &str) -> Result<ConsistencyToken, Status> {
+    token.parse().map_err(|_invalid| {
+        fault::invalid(
+            "TOKEN_INVALID",
+            "consistency_token",
+            "one that this service gave out",
+        )
+    })
+}
+
+/// A token of another log asks for something that will never come.
+fn check_log(token: &ConsistencyToken, progress: &Progress) -> Result<(), Status> {
+    if progress.identity == [0; 16] || progress.identity == token.identity {
+        return Ok(());
+    }
+    Err(fault::invalid(
+        "TOKEN_INVALID",
+        "consistency_token",
+        "one of this log; the log was replaced",
+    ))
+}
+
+fn behind(progress: &Progress) -> Status {
+    let position = positions(progress).to_string();
+    error::retryable(
+        Code::Unavailable,
+        "READ_MODEL_BEHIND",
+        "the read model has not reached the token yet; ask again, or set allow_stale",
+        [("position", position)],
+        RETRY,
+    )
+}
+
+fn positions(progress: &Progress) -> Positions {
+    progress
+        .positions
+        .iter()
+        .map(|(&p, &sequence)| Position::new(p, sequence))
+        .collect()
+}
+
+/// How fresh a reply from this view is, as a token for the next call.
+pub(crate) fn read_token(view: &View) -> String {
+    let checkpoint = view.checkpoint();
+    ConsistencyToken {
+        identity: checkpoint.identity,
+        positions: checkpoint.positions(),
+    }
+    .to_string()
+}
+
+impl Sources {
+    /// A reply with its freshness beside it: position, and staleness in milliseconds.
+    pub(crate) fn reply<T>(&self, reader: &Reader, view: &View, message: T) -> Response<T> {
+        let progress = reader.progress();
+        let progress = progress.borrow();
+        let stale = if progress.lag_commits() == 0 && progress.trouble.is_none() {
+            0
+        } else {
+            ((self.clock)().micros() - progress.record_time).max(0) / 1_000
+        };
+        let marks = view.checkpoint().positions();
+        let position: Positions = marks
+            .into_iter()
+            .map(|(p, sequence)| Position::new(p, sequence))
+            .collect();
+        let mut response = Response::new(message);
+        let metadata = response.metadata_mut();
+        for (name, value) in [
+            ("x-orders-position", position.to_string()),
+            ("x-orders-staleness-ms", stale.to_string()),
+        ] {
+            if let Ok(value) = MetadataValue::try_from(value) {
+                metadata.insert(name, value);
+            }
+        }
+        response
+    }
+}

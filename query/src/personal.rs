@@ -1,0 +1,86 @@
+//! Opens personal data, where there still is a key.
+
+use event_store::{DataKey, KeyId, KeyState, Sealed, StreamId};
+use order::value::{Private, SealedBytes};
+use order::{Event, Order};
+use proto::commit::Commit;
+use proto::personal;
+use tonic::Status;
+
+use crate::{Sources, fault};
+
+impl Sources {
+    /// Makes the order's personal data readable. Erased, or never sealed: nothing to do.
+    pub(crate) async fn open_order(&self, order_id: &str, order: &mut Order) -> Result<(), Status> {
+        let address = order
+            .shipping
+            .as_ref()
+            .and_then(|s| s.destination.address.as_ref());
+        if !is_sealed(order.customer.contact.as_ref()) && !is_sealed(address) {
+            return Ok(());
+        }
+        if let Some(key) = self.key(order_id).await? {
+            personal::open_order(order, |group, sealed| open(&key, order_id, group, sealed));
+        }
+        Ok(())
+    }
+
+    /// Makes the personal data of commits readable.
+    pub(crate) async fn open_commits(
+        &self,
+        order_id: &str,
+        commits: &mut [&mut Commit],
+    ) -> Result<(), Status> {
+        let sealed = |commit: &Commit| {
+            is_sealed(commit.reason.as_ref()) || commit.events.iter().any(holds_sealed)
+        };
+        if !commits.iter().any(|commit| sealed(commit)) {
+            return Ok(());
+        }
+        let Some(key) = self.key(order_id).await? else {
+            return Ok(());
+        };
+        for commit in commits {
+            for event in &mut commit.events {
+                personal::open_event(event, |group, sealed| open(&key, order_id, group, sealed));
+            }
+            let reason =
+                personal::open_note(commit.reason.as_ref(), personal::REASON, |group, sealed| {
+                    open(&key, order_id, group, sealed)
+                });
+            commit.reason = reason.map(Private::Clear);
+        }
+        Ok(())
+    }
+
+    async fn key(&self, order_id: &str) -> Result<Option<DataKey>, Status> {
+        let stream = StreamId::new(order_id).map_err(fault::view)?;
+        match self.keys.find(&stream).await.map_err(fault::keys)? {
+            KeyState::Live(key) => Ok(Some(key)),
+            KeyState::Absent | KeyState::Erased => Ok(None),
+        }
+    }
+}
+
+fn is_sealed<T>(private: Option<&Private<T>>) -> bool {
+    matches!(private, Some(Private::Sealed(_)))
+}
+
+fn holds_sealed(event: &Event) -> bool {
+    match event {
+        Event::OrderCreated(created) => is_sealed(created.customer.contact.as_ref()),
+        Event::CustomerSet { customer } => is_sealed(customer.contact.as_ref()),
+        Event::ShippingSet(shipping) => is_sealed(shipping.destination.address.as_ref()),
+        Event::OrderAnnotated(annotated) => is_sealed(annotated.note.as_ref()),
+        _without_personal_data => false,
+    }
+}
+
+fn open(key: &DataKey, order_id: &str, group: &str, sealed: &SealedBytes) -> Option<Vec<u8>> {
+    let sealed = Sealed {
+        key_id: KeyId(sealed.key_id),
+        nonce: sealed.nonce,
+        ciphertext: sealed.ciphertext.clone(),
+    };
+    key.open(order_id, group, &sealed).ok()
+}
