@@ -19,12 +19,14 @@ mod recent;
 mod record;
 mod store;
 
+pub use deferred::Deferred;
 pub use error::{AppendError, ReadError, TailError};
 pub use position::{Head, LogIdentity, Partition, Position, Positions};
 pub use record::{CommitId, InvalidStreamId, NewRecord, Record, StreamId};
 pub use store::{Availability, Consistency, Durability, EventStore, LogDescription, Tail};
 
 pub mod contract;
+mod deferred;
 pub mod embedded;
 pub mod jetstream;
 pub mod keys;

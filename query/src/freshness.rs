@@ -24,8 +24,9 @@ pub(crate) struct Wanted<'a> {
     pub(crate) deadline: Option<Duration>,
 }
 
-/// The caller's deadline, from `grpc-timeout`.
-pub(crate) fn deadline(metadata: &MetadataMap) -> Option<Duration> {
+/// The caller's deadline, from `grpc-timeout`; `None` when there is none that can be read.
+#[must_use]
+pub fn deadline(metadata: &MetadataMap) -> Option<Duration> {
     let text = metadata.get("grpc-timeout")?.to_str().ok()?;
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let number: u64 = number.parse().ok().filter(|_| number.len() <= 8)?;

@@ -26,6 +26,8 @@ use event_store::{EventStore, KeyStore};
 use order::value::Timestamp;
 use read_model::Reader;
 
+pub use freshness::deadline;
+
 /// Tells the time; given from outside, so that a test can.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 

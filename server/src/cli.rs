@@ -295,3 +295,22 @@ pub(crate) struct Healthcheck {
     #[arg(long, default_value = "1s")]
     pub(crate) rpc_timeout: String,
 }
+
+/// The arguments as clap takes them: `healthcheck` also knows grpc-health-probe's single dash.
+pub(crate) fn arguments(arguments: impl Iterator<Item = String>) -> Vec<String> {
+    let arguments: Vec<String> = arguments.collect();
+    if arguments.get(1).map(String::as_str) != Some("healthcheck") {
+        return arguments;
+    }
+    let flag = |argument: &String| {
+        argument.starts_with('-') && !argument.starts_with("--") && argument.len() > 2
+    };
+    let double = |argument: String| {
+        if flag(&argument) {
+            format!("-{argument}")
+        } else {
+            argument
+        }
+    };
+    arguments.into_iter().map(double).collect()
+}

@@ -24,9 +24,15 @@ pub(crate) use report::{revenue, skus, states};
 /// # Errors
 /// When nobody listens there, with what to do about it.
 pub(crate) async fn connect(addr: &str) -> anyhow::Result<Channel> {
-    let url = if addr.contains("://") { addr.to_owned() } else { format!("http://{addr}") };
+    let url = if addr.contains("://") {
+        addr.to_owned()
+    } else {
+        format!("http://{addr}")
+    };
     let endpoint = Endpoint::from_shared(url.clone())
-        .with_context(|| format!("failed to read the address {addr:?}; try http://127.0.0.1:50051"))?
+        .with_context(|| {
+            format!("failed to read the address {addr:?}; try http://127.0.0.1:50051")
+        })?
         .connect_timeout(Duration::from_secs(5))
         .tcp_nodelay(true)
         .http2_adaptive_window(true);
@@ -38,12 +44,71 @@ pub(crate) async fn connect(addr: &str) -> anyhow::Result<Channel> {
 /// A refused request as an error for people: reason, message and every field violation.
 pub(crate) fn refused(status: &Status) -> anyhow::Error {
     let details = status.get_error_details();
-    let reason = details
-        .error_info()
-        .map_or_else(|| format!("{:?}", status.code()), |info| info.reason.clone());
+    let reason = details.error_info().map_or_else(
+        || format!("{:?}", status.code()),
+        |info| info.reason.clone(),
+    );
     let mut text = format!("{reason}: {}", status.message());
-    for violation in details.bad_request().map(|bad| &bad.field_violations[..]).unwrap_or_default() {
-        text.push_str(&format!("\n  {}: {}", violation.field, violation.description));
+    for violation in details
+        .bad_request()
+        .map(|bad| &bad.field_violations[..])
+        .unwrap_or_default()
+    {
+        text.push_str(&format!(
+            "\n  {}: {}",
+            violation.field, violation.description
+        ));
     }
     anyhow::Error::msg(text)
+}
+
+/// Imports an invoice file.
+pub(crate) async fn import(arguments: crate::cli::Import) -> anyhow::Result<()> {
+    let rejects = arguments.rejects.unwrap_or_else(|| {
+        let name = arguments
+            .file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        std::path::PathBuf::from(format!("{name}.rejects.csv"))
+    });
+    let import = crate::import::Import {
+        file: arguments.file,
+        rejects: rejects.clone(),
+        lanes: arguments.lanes,
+        quiet: arguments.quiet,
+    };
+    let channel = connect(&arguments.server.addr).await?;
+    let summary = import.run(channel).await?;
+    if arguments.format.output != crate::cli::Output::Table {
+        crate::output::line(&serde_json::to_string(&summary)?);
+        return Ok(());
+    }
+    let rows = [
+        ("rows", summary.rows.to_string()),
+        ("accepted", summary.rows_accepted.to_string()),
+        (
+            "rejected",
+            format!("{} (see {})", summary.rows_rejected, rejects.display()),
+        ),
+        ("orders placed", summary.orders_placed.to_string()),
+        ("order lines", summary.order_lines.to_string()),
+        ("gross", format!("{} pence", summary.gross_pence)),
+        ("cancellations", summary.cancellations.to_string()),
+        ("replayed", summary.replayed.to_string()),
+        (
+            "took",
+            format!(
+                "{:.1} s, {} commands/s",
+                summary.seconds, summary.commands_per_second
+            ),
+        ),
+    ];
+    for (name, value) in rows {
+        crate::output::line(&format!("{name:<14} {value}"));
+    }
+    for (reason, count) in &summary.rejected_by_reason {
+        crate::output::line(&format!("  {count:>8}  {reason}"));
+    }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use layers::{Layers, Origin, Sources};
-pub(crate) use parse::{bytes, duration};
+pub(crate) use parse::duration;
 
 /// One setting.
 pub(crate) struct Setting {
@@ -27,42 +27,128 @@ pub(crate) struct Setting {
 }
 
 const fn setting(name: &'static str, default: &'static str, about: &'static str) -> Setting {
-    Setting { name, default, about, secret: false }
+    Setting {
+        name,
+        default,
+        about,
+        secret: false,
+    }
 }
 
 const fn secret(name: &'static str, about: &'static str) -> Setting {
-    Setting { name, default: "", about, secret: true }
+    Setting {
+        name,
+        default: "",
+        about,
+        secret: true,
+    }
 }
 
 /// Every setting there is.
 pub(crate) const SETTINGS: &[Setting] = &[
-    setting("role", "all", "what this process does: all, command or query"),
-    setting("data_dir", "./data", "directory of the embedded log, the keys and the read model"),
-    setting("node", "", "name of this node in consumers and status; default: host name and process id"),
-    setting("grpc.listen", "127.0.0.1:50051", "address of the gRPC services"),
-    setting("grpc.reflection", "true", "serve gRPC reflection, v1 and v1alpha"),
-    setting("grpc.concurrency", "4096", "requests in flight before the server sheds load"),
-    setting("health.listen", "127.0.0.1:50052", "address of the gRPC health service alone"),
-    setting("admin.listen", "127.0.0.1:9090", "address of probes and metrics over HTTP"),
-    setting("nats.url", "", "NATS servers, comma separated; empty: the embedded log"),
+    setting(
+        "role",
+        "all",
+        "what this process does: all, command or query",
+    ),
+    setting(
+        "data_dir",
+        "./data",
+        "directory of the embedded log, the keys and the read model",
+    ),
+    setting(
+        "node",
+        "",
+        "name of this node in consumers and status; default: host name and process id",
+    ),
+    setting(
+        "grpc.listen",
+        "127.0.0.1:50051",
+        "address of the gRPC services",
+    ),
+    setting(
+        "grpc.reflection",
+        "true",
+        "serve gRPC reflection, v1 and v1alpha",
+    ),
+    setting(
+        "grpc.concurrency",
+        "4096",
+        "requests in flight before the server sheds load",
+    ),
+    setting(
+        "health.listen",
+        "127.0.0.1:50052",
+        "address of the gRPC health service alone",
+    ),
+    setting(
+        "admin.listen",
+        "127.0.0.1:9090",
+        "address of probes and metrics over HTTP",
+    ),
+    setting(
+        "nats.url",
+        "",
+        "NATS servers, comma separated; empty: the embedded log",
+    ),
     setting("nats.stream", "ORDERS", "name of the JetStream stream"),
-    setting("nats.partitions", "1", "number of partitions; fixed when the stream is made"),
+    setting(
+        "nats.partitions",
+        "1",
+        "number of partitions; fixed when the stream is made",
+    ),
     setting("nats.replicas", "1", "copies of the stream: 1, 3 or 5"),
-    setting("nats.max_bytes", "10GiB", "size at which the stream refuses writes"),
+    setting(
+        "nats.max_bytes",
+        "10GiB",
+        "size at which the stream refuses writes",
+    ),
     setting("nats.create", "true", "make the stream when it is missing"),
-    setting("nats.durability", "cache", "what the server's sync_interval is: fsync (always) or cache"),
-    setting("nats.credentials_file", "", "path of a NATS credentials file"),
+    setting(
+        "nats.durability",
+        "cache",
+        "what the server's sync_interval is: fsync (always) or cache",
+    ),
+    setting(
+        "nats.credentials_file",
+        "",
+        "path of a NATS credentials file",
+    ),
     setting("nats.user", "", "NATS user"),
     secret("nats.password", "NATS password"),
     secret("nats.token", "NATS token"),
-    setting("cache.orders", "50000", "orders whose state the command side keeps in memory"),
+    setting(
+        "cache.orders",
+        "50000",
+        "orders whose state the command side keeps in memory",
+    ),
     setting("cache.bytes", "64MiB", "memory for those states"),
-    setting("read_model.cache", "64MiB", "memory for sled's page cache, per projection"),
-    setting("shutdown.termination_delay", "5s", "how long to go on serving after SIGTERM; 0s on a terminal"),
-    setting("shutdown.drain", "10s", "how long requests in flight may take at a stop"),
+    setting(
+        "read_model.cache",
+        "64MiB",
+        "memory for sled's page cache, per projection",
+    ),
+    setting(
+        "shutdown.termination_delay",
+        "5s",
+        "how long to go on serving after SIGTERM; 0s on a terminal",
+    ),
+    setting(
+        "shutdown.drain",
+        "10s",
+        "how long requests in flight may take at a stop",
+    ),
     setting("shutdown.stop", "10s", "how long stores may take to close"),
-    setting("log.format", "auto", "text, json, or auto: text on a terminal"),
-    setting("log.filter", "info", "levels by target, as RUST_LOG says them"),
+    setting(
+        "log.format",
+        "auto",
+        "text, json, or auto: text on a terminal",
+    ),
+    setting(
+        "log.filter",
+        "info",
+        "levels by target, as RUST_LOG says them",
+    ),
 ];
 
 /// What a process does.
@@ -172,11 +258,14 @@ impl Config {
     pub(crate) fn load(layers: &Layers, terminal: bool) -> Result<Self, Vec<Problem>> {
         let mut reader = parse::Reader::new(layers);
         let config = Self {
-            role: reader.one_of("role", &[
-                ("all", Role::All),
-                ("command", Role::Command),
-                ("query", Role::Query),
-            ]),
+            role: reader.one_of(
+                "role",
+                &[
+                    ("all", Role::All),
+                    ("command", Role::Command),
+                    ("query", Role::Query),
+                ],
+            ),
             data_dir: PathBuf::from(reader.text("data_dir")),
             node: reader.text("node"),
             grpc_listen: reader.address("grpc.listen"),
@@ -191,11 +280,21 @@ impl Config {
             termination_delay: termination_delay(&mut reader, layers, terminal),
             drain: reader.duration("shutdown.drain"),
             stop: reader.duration("shutdown.stop"),
-            log_format: reader.one_of("log.format", &[
-                ("auto", if terminal { LogFormat::Text } else { LogFormat::Json }),
-                ("text", LogFormat::Text),
-                ("json", LogFormat::Json),
-            ]),
+            log_format: reader.one_of(
+                "log.format",
+                &[
+                    (
+                        "auto",
+                        if terminal {
+                            LogFormat::Text
+                        } else {
+                            LogFormat::Json
+                        },
+                    ),
+                    ("text", LogFormat::Text),
+                    ("json", LogFormat::Json),
+                ],
+            ),
             log_filter: reader.text("log.filter"),
         };
         if config.role != Role::All && config.nats.is_none() {
@@ -224,28 +323,42 @@ fn nats(reader: &mut parse::Reader<'_>) -> Option<NatsConfig> {
 }
 
 /// On a terminal nobody waits for load balancers, unless it was asked for.
-fn termination_delay(
-    reader: &mut parse::Reader<'_>,
-    layers: &Layers,
-    terminal: bool,
-) -> Duration {
+fn termination_delay(reader: &mut parse::Reader<'_>, layers: &Layers, terminal: bool) -> Duration {
     let delay = reader.duration("shutdown.termination_delay");
     let asked = layers.origin("shutdown.termination_delay") != Origin::Default;
-    if terminal && !asked { Duration::ZERO } else { delay }
+    if terminal && !asked {
+        Duration::ZERO
+    } else {
+        delay
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn load(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
+    fn load(
+        file: &str,
+        env: &[(&str, &str)],
+        flags: &[(&str, &str)],
+    ) -> Result<Config, Vec<Problem>> {
         let sources = Sources {
             file: (!file.is_empty()).then(|| ("orders.toml".to_owned(), file.to_owned())),
-            environment: env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
-            flags: flags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            environment: env
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+            flags: flags
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
         };
         let (layers, problems) = Layers::read(sources);
-        if problems.is_empty() { Config::load(&layers, false) } else { Err(problems) }
+        if problems.is_empty() {
+            Config::load(&layers, false)
+        } else {
+            Err(problems)
+        }
     }
 
     #[test]
@@ -255,8 +368,12 @@ mod tests {
         assert_eq!(config.grpc_listen.port(), 1);
         let config = load(file, &[("ORDERS_GRPC__LISTEN", "127.0.0.1:2")], &[]).expect("valid");
         assert_eq!(config.grpc_listen.port(), 2);
-        let config = load(file, &[("ORDERS_GRPC__LISTEN", "127.0.0.1:2")], &[("grpc.listen", "127.0.0.1:3")])
-            .expect("valid");
+        let config = load(
+            file,
+            &[("ORDERS_GRPC__LISTEN", "127.0.0.1:2")],
+            &[("grpc.listen", "127.0.0.1:3")],
+        )
+        .expect("valid");
         assert_eq!(config.grpc_listen.port(), 3);
     }
 
@@ -270,7 +387,10 @@ mod tests {
         .expect_err("invalid");
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(text.len(), 1, "an unknown key stops the load: {text:?}");
-        assert!(text[0].starts_with("orders.toml:3: unknown setting grpc.listem"), "{text:?}");
+        assert!(
+            text[0].starts_with("orders.toml:3: unknown setting grpc.listem"),
+            "{text:?}"
+        );
         assert!(text[0].ends_with("did you mean grpc.listen?"), "{text:?}");
 
         let problems = load(
@@ -281,9 +401,20 @@ mod tests {
         .expect_err("invalid");
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(text.len(), 3, "{text:?}");
-        assert!(text.iter().any(|p| p.starts_with("orders.toml:2: grpc.listen")), "{text:?}");
-        assert!(text.iter().any(|p| p.starts_with("env ORDERS_NATS__PARTITIONS")), "{text:?}");
-        assert!(text.iter().any(|p| p.starts_with("flag --role")), "{text:?}");
+        assert!(
+            text.iter()
+                .any(|p| p.starts_with("orders.toml:2: grpc.listen")),
+            "{text:?}"
+        );
+        assert!(
+            text.iter()
+                .any(|p| p.starts_with("env ORDERS_NATS__PARTITIONS")),
+            "{text:?}"
+        );
+        assert!(
+            text.iter().any(|p| p.starts_with("flag --role")),
+            "{text:?}"
+        );
     }
 
     #[test]

@@ -54,8 +54,15 @@ pub(crate) struct Summary {
 
 /// What became of one step.
 enum Outcome {
-    Placed { rows: u64, lines: u64, pence: i64, replayed: bool },
-    Cancelled { replayed: bool },
+    Placed {
+        rows: u64,
+        lines: u64,
+        pence: i64,
+        replayed: bool,
+    },
+    Cancelled {
+        replayed: bool,
+    },
     Rejected(Vec<Reject>),
 }
 
@@ -76,7 +83,10 @@ impl Import {
 
         let (outcomes, mut received) = mpsc::channel(1024);
         let sender = tokio::spawn(dispatch(steps, channel, self.lanes.max(1), outcomes));
-        let mut summary = Summary { rows: total_rows, ..Summary::default() };
+        let mut summary = Summary {
+            rows: total_rows,
+            ..Summary::default()
+        };
         while let Some(outcome) = received.recv().await {
             progress.step();
             summary.count(outcome, &mut rejects)?;
@@ -96,7 +106,12 @@ impl Import {
 impl Summary {
     fn count(&mut self, outcome: Outcome, rejects: &mut Rejects) -> anyhow::Result<()> {
         match outcome {
-            Outcome::Placed { rows, lines, pence, replayed } => {
+            Outcome::Placed {
+                rows,
+                lines,
+                pence,
+                replayed,
+            } => {
                 self.rows_accepted += rows;
                 self.placed_rows += rows;
                 self.orders_placed += 1;
@@ -112,7 +127,10 @@ impl Summary {
             Outcome::Rejected(rows) => {
                 for reject in rows {
                     self.rows_rejected += 1;
-                    *self.rejected_by_reason.entry(reject.reason.to_owned()).or_default() += 1;
+                    *self
+                        .rejected_by_reason
+                        .entry(reject.reason.to_owned())
+                        .or_default() += 1;
                     rejects.write(&reject)?;
                 }
             }
@@ -142,7 +160,13 @@ async fn dispatch(
             Step::Reject(reject) => Arc::clone(&reject.row.invoice),
         };
         let lane = lane_of(&order, lanes);
-        if inputs.get(lane).map(|input| input.send(step)).context("lane")?.await.is_err() {
+        if inputs
+            .get(lane)
+            .map(|input| input.send(step))
+            .context("lane")?
+            .await
+            .is_err()
+        {
             break; // the lane has failed; its error is collected below
         }
     }

@@ -13,16 +13,26 @@ use crate::output;
 
 /// 0 serving, 1 arguments, 2 connect, 3 rpc, 4 not serving.
 pub(crate) async fn healthcheck(arguments: cli::Healthcheck) -> u8 {
-    let timeouts = (duration(&arguments.connect_timeout), duration(&arguments.rpc_timeout));
+    let timeouts = (
+        duration(&arguments.connect_timeout),
+        duration(&arguments.rpc_timeout),
+    );
     let (Some(connect), Some(rpc)) = timeouts else {
         output::note("error: a timeout is a duration such as 1s or 500ms");
         return 1;
     };
-    let host = if arguments.addr.starts_with(':') { "127.0.0.1" } else { "" };
+    let host = if arguments.addr.starts_with(':') {
+        "127.0.0.1"
+    } else {
+        ""
+    };
     let endpoint = match Endpoint::from_shared(format!("http://{host}{}", arguments.addr)) {
         Ok(endpoint) => endpoint.connect_timeout(connect).timeout(rpc),
         Err(error) => {
-            output::note(&format!("error: the address {:?} is none: {error}", arguments.addr));
+            output::note(&format!(
+                "error: the address {:?} is none: {error}",
+                arguments.addr
+            ));
             return 1;
         }
     };
@@ -31,11 +41,17 @@ pub(crate) async fn healthcheck(arguments: cli::Healthcheck) -> u8 {
         Ok(Err(error)) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             let cause = cause.unwrap_or_else(|| error.to_string());
-            output::note(&format!("error: failed to connect service at {:?}: {cause}", arguments.addr));
+            output::note(&format!(
+                "error: failed to connect service at {:?}: {cause}",
+                arguments.addr
+            ));
             return 2;
         }
         Err(_elapsed) => {
-            output::note(&format!("timeout: failed to connect service {:?} within {connect:?}", arguments.addr));
+            output::note(&format!(
+                "timeout: failed to connect service {:?} within {connect:?}",
+                arguments.addr
+            ));
             return 2;
         }
     };
@@ -56,7 +72,10 @@ async fn check(
                 output::line(&text);
                 0
             } else {
-                output::note(&format!("service unhealthy (responded with {:?})", status.as_str_name()));
+                output::note(&format!(
+                    "service unhealthy (responded with {:?})",
+                    status.as_str_name()
+                ));
                 4
             }
         }
@@ -65,9 +84,10 @@ async fn check(
             3
         }
         Err(_elapsed) => {
-            output::note(&format!("timeout: health rpc did not complete within {limit:?}"));
+            output::note(&format!(
+                "timeout: health rpc did not complete within {limit:?}"
+            ));
             3
         }
     }
 }
-

@@ -14,8 +14,11 @@ use crate::output;
 pub(crate) async fn place(arguments: cli::Place) -> anyhow::Result<()> {
     let currency = ::order::value::Currency::new(&arguments.currency)
         .with_context(|| format!("{:?} is not a currency; try GBP", arguments.currency))?;
-    let lines =
-        arguments.lines.iter().map(|text| line(text, currency)).collect::<anyhow::Result<_>>()?;
+    let lines = arguments
+        .lines
+        .iter()
+        .map(|text| line(text, currency))
+        .collect::<anyhow::Result<_>>()?;
     let request = v1::CreateOrderRequest {
         context: Some(v1::CommandContext {
             request_id: arguments.request_id.unwrap_or_default(),
@@ -27,9 +30,10 @@ pub(crate) async fn place(arguments: cli::Place) -> anyhow::Result<()> {
         currency_code: currency.code().to_owned(),
         prices_include_tax: true,
         payment_terms: v1::PaymentTerms::OnAccount.into(),
-        customer: arguments
-            .customer
-            .map(|customer_id| v1::Customer { customer_id, ..v1::Customer::default() }),
+        customer: arguments.customer.map(|customer_id| v1::Customer {
+            customer_id,
+            ..v1::Customer::default()
+        }),
         lines,
         place: Some(v1::Placing::default()),
         ..v1::CreateOrderRequest::default()
@@ -56,15 +60,21 @@ pub(crate) async fn place(arguments: cli::Place) -> anyhow::Result<()> {
 
 fn line(text: &str, currency: ::order::value::Currency) -> anyhow::Result<v1::NewLine> {
     let mut parts = text.rsplitn(3, ':');
-    let (Some(price), Some(quantity), Some(sku)) = (parts.next(), parts.next(), parts.next()) else {
+    let (Some(price), Some(quantity), Some(sku)) = (parts.next(), parts.next(), parts.next())
+    else {
         bail!("a line is SKU:QUANTITY:PRICE, for example MUG:2:4.95, not {text:?}");
     };
     let minor_units = minor_units(price, currency.exponent())
         .with_context(|| format!("{price:?} is not a price in {currency}"))?;
     Ok(v1::NewLine {
         sku: sku.to_owned(),
-        quantity: quantity.parse().with_context(|| format!("{quantity:?} is not a quantity"))?,
-        unit_price: Some(v1::Money { currency_code: currency.code().to_owned(), minor_units }),
+        quantity: quantity
+            .parse()
+            .with_context(|| format!("{quantity:?} is not a quantity"))?,
+        unit_price: Some(v1::Money {
+            currency_code: currency.code().to_owned(),
+            minor_units,
+        }),
         ..v1::NewLine::default()
     })
 }
@@ -76,7 +86,9 @@ fn minor_units(text: &str, exponent: u32) -> Option<i64> {
     if !digits(whole) || !digits(fraction) || fraction.len() > exponent as usize {
         return None;
     }
-    format!("{whole}{fraction:0<width$}", width = exponent as usize).parse().ok()
+    format!("{whole}{fraction:0<width$}", width = exponent as usize)
+        .parse()
+        .ok()
 }
 
 /// Shows one order.
@@ -102,24 +114,52 @@ pub(crate) async fn get(arguments: cli::Get) -> anyhow::Result<()> {
     output::line(&table(&ORDER_HEADER, &[order_row(&order)]));
     let rows: Vec<Vec<String>> = order.lines.iter().map(line_row).collect();
     output::line("");
-    output::line(&table(&["LINE", "SKU", "QUANTITY", "CANCELLED", "UNIT PRICE", "TOTAL", "TITLE"], &rows));
+    output::line(&table(
+        &[
+            "LINE",
+            "SKU",
+            "QUANTITY",
+            "CANCELLED",
+            "UNIT PRICE",
+            "TOTAL",
+            "TITLE",
+        ],
+        &rows,
+    ));
     Ok(())
 }
 
-const ORDER_HEADER: [&str; 8] =
-    ["ORDER", "VERSION", "STATE", "PAYMENT", "FULFILLMENT", "CUSTOMER", "PLACED", "TOTAL"];
+const ORDER_HEADER: [&str; 8] = [
+    "ORDER",
+    "VERSION",
+    "STATE",
+    "PAYMENT",
+    "FULFILLMENT",
+    "CUSTOMER",
+    "PLACED",
+    "TOTAL",
+];
 
 fn order_row(order: &v1::Order) -> Vec<String> {
     let word = |name: &str, prefix: &str| name.trim_start_matches(prefix).to_ascii_lowercase();
-    let time = order.place_time.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+    let time = order
+        .place_time
+        .as_ref()
+        .map_or_else(|| "-".to_owned(), ToString::to_string);
     let totals = order.totals.as_ref();
     vec![
         order.order_id.clone(),
         order.version.to_string(),
         word(order.state().as_str_name(), "ORDER_STATE_"),
         word(order.payment_state().as_str_name(), "PAYMENT_STATE_"),
-        word(order.fulfillment_state().as_str_name(), "FULFILLMENT_STATE_"),
-        order.customer.as_ref().map_or_else(|| "-".to_owned(), |c| c.customer_id.clone()),
+        word(
+            order.fulfillment_state().as_str_name(),
+            "FULFILLMENT_STATE_",
+        ),
+        order
+            .customer
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), |c| c.customer_id.clone()),
         time,
         money(totals.and_then(|totals| totals.placed_total.as_ref())),
     ]
@@ -141,13 +181,21 @@ fn line_row(line: &v1::Line) -> Vec<String> {
 pub(crate) async fn list(arguments: cli::List) -> anyhow::Result<()> {
     let filter = v1::OrderFilter {
         customer_ids: arguments.customer,
-        states: arguments.state.iter().map(|name| state(name)).collect::<anyhow::Result<_>>()?,
+        states: arguments
+            .state
+            .iter()
+            .map(|name| state(name))
+            .collect::<anyhow::Result<_>>()?,
         place_time: range(arguments.since.as_deref(), arguments.until.as_deref())?,
         ..v1::OrderFilter::default()
     };
     let channel = connect(&arguments.server.addr).await?;
     let mut client = OrderQueryServiceClient::new(channel);
-    let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
+    let limit = if arguments.limit == 0 {
+        usize::MAX
+    } else {
+        arguments.limit
+    };
     let mut orders = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -158,21 +206,31 @@ pub(crate) async fn list(arguments: cli::List) -> anyhow::Result<()> {
             page_token,
             ..v1::ListOrdersRequest::default()
         };
-        let page =
-            client.list_orders(request).await.map_err(|status| refused(&status))?.into_inner();
+        let page = client
+            .list_orders(request)
+            .await
+            .map_err(|status| refused(&status))?
+            .into_inner();
         orders.extend(page.orders);
         page_token = page.next_page_token;
         if page_token.is_empty() || orders.len() >= limit {
             break;
         }
     }
-    print(arguments.format.output, "Order", &orders, &ORDER_HEADER, order_row)
+    print(
+        arguments.format.output,
+        "Order",
+        &orders,
+        &ORDER_HEADER,
+        order_row,
+    )
 }
 
 fn state(name: &str) -> anyhow::Result<i32> {
     let full = format!("ORDER_STATE_{}", name.to_ascii_uppercase());
-    let state = v1::OrderState::from_str_name(&full)
-        .with_context(|| format!("{name:?} is no state; try draft, placed, completed or cancelled"))?;
+    let state = v1::OrderState::from_str_name(&full).with_context(|| {
+        format!("{name:?} is no state; try draft, placed, completed or cancelled")
+    })?;
     Ok(state.into())
 }
 
@@ -187,7 +245,10 @@ fn range(since: Option<&str>, until: Option<&str>) -> anyhow::Result<Option<v1::
         })
         .transpose()
     };
-    Ok(Some(v1::TimeRange { start_time: time(since)?, end_time: time(until)? }))
+    Ok(Some(v1::TimeRange {
+        start_time: time(since)?,
+        end_time: time(until)?,
+    }))
 }
 
 /// Shows the events of an order.
@@ -214,17 +275,31 @@ pub(crate) async fn history(arguments: cli::History) -> anyhow::Result<()> {
             break;
         }
     }
-    let header = ["VERSION", "EVENT", "OCCURRED", "POSITION", "ACTOR", "REQUEST"];
-    print(arguments.format.output, "OrderEvent", &events, &header, event_row)
+    let header = [
+        "VERSION", "EVENT", "OCCURRED", "POSITION", "ACTOR", "REQUEST",
+    ];
+    print(
+        arguments.format.output,
+        "OrderEvent",
+        &events,
+        &header,
+        event_row,
+    )
 }
 
 fn event_row(event: &v1::OrderEvent) -> Vec<String> {
     vec![
         event.version.to_string(),
         event.r#type.clone(),
-        event.occur_time.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+        event
+            .occur_time
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), ToString::to_string),
         event.position.clone(),
-        event.actor.as_ref().map_or_else(|| "-".to_owned(), |actor| actor.actor_id.clone()),
+        event
+            .actor
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), |actor| actor.actor_id.clone()),
         event.request_id.clone(),
     ]
 }
@@ -242,8 +317,10 @@ pub(super) fn print<M: prost::Message>(
             output::line(&table(header, &items.iter().map(row).collect::<Vec<_>>()));
         }
         cli::Output::Json => {
-            let values: Vec<_> =
-                items.iter().map(|item| json(name, item)).collect::<anyhow::Result<_>>()?;
+            let values: Vec<_> = items
+                .iter()
+                .map(|item| json(name, item))
+                .collect::<anyhow::Result<_>>()?;
             output::line(&serde_json::Value::Array(values).to_string());
         }
         cli::Output::Jsonl => {

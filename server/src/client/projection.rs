@@ -28,29 +28,49 @@ pub(crate) async fn list(arguments: cli::ProjectionList) -> anyhow::Result<()> {
                 with_digest: true,
                 ..v1::GetProjectionRequest::default()
             };
-            let reply = client.get_projection(request).await.map_err(|status| refused(&status))?;
+            let reply = client
+                .get_projection(request)
+                .await
+                .map_err(|status| refused(&status))?;
             *projection = reply.into_inner().projection.unwrap_or_default();
         }
     }
-    let header = ["PROJECTION", "GENERATION", "POSITION", "HEAD", "LAG", "PARKED", "DIGEST", "TROUBLE"];
-    print(arguments.format.output, "Projection", &projections, &header, |projection| {
-        vec![
-            projection.name.clone(),
-            projection.generation.clone(),
-            projection.position.clone(),
-            projection.head.clone(),
-            projection.lag_commits.to_string(),
-            projection.parked.to_string(),
-            projection.digest.clone(),
-            projection.trouble.clone(),
-        ]
-    })
+    let header = [
+        "PROJECTION",
+        "GENERATION",
+        "POSITION",
+        "HEAD",
+        "LAG",
+        "PARKED",
+        "DIGEST",
+        "TROUBLE",
+    ];
+    print(
+        arguments.format.output,
+        "Projection",
+        &projections,
+        &header,
+        |projection| {
+            vec![
+                projection.name.clone(),
+                projection.generation.clone(),
+                projection.position.clone(),
+                projection.head.clone(),
+                projection.lag_commits.to_string(),
+                projection.parked.to_string(),
+                projection.digest.clone(),
+                projection.trouble.clone(),
+            ]
+        },
+    )
 }
 
 /// Rebuilds one projection, and shows how far it is.
 pub(crate) async fn rebuild(arguments: cli::ProjectionRebuild) -> anyhow::Result<()> {
     let channel = connect(&arguments.server.addr).await?;
-    let request = v1::RebuildProjectionRequest { name: arguments.name.clone() };
+    let request = v1::RebuildProjectionRequest {
+        name: arguments.name.clone(),
+    };
     let mut progress = ProjectionServiceClient::new(channel)
         .rebuild_projection(request)
         .await
@@ -58,16 +78,27 @@ pub(crate) async fn rebuild(arguments: cli::ProjectionRebuild) -> anyhow::Result
         .into_inner();
     let terminal = std::io::stderr().is_terminal();
     let hidden = arguments.quiet || !terminal;
-    let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let target = if hidden {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} commits {per_sec} ETA {eta}")
         .unwrap_or_else(|_invalid| ProgressStyle::default_bar());
     let bar = ProgressBar::with_draw_target(None, target).with_style(style);
-    while let Some(step) = progress.message().await.map_err(|status| refused(&status))? {
+    while let Some(step) = progress
+        .message()
+        .await
+        .map_err(|status| refused(&status))?
+    {
         bar.set_length(u64::try_from(step.total).unwrap_or(0));
         bar.set_position(u64::try_from(step.done).unwrap_or(0));
         if !arguments.quiet && !terminal {
             let rate = step.commits_per_second;
-            output::note(&format!("{}/{} commits, {rate:.0}/s", step.done, step.total));
+            output::note(&format!(
+                "{}/{} commits, {rate:.0}/s",
+                step.done, step.total
+            ));
         }
         if let Some(promoted) = step.promoted {
             bar.finish_and_clear();

@@ -14,18 +14,25 @@ use proto::v1;
 pub(crate) fn json(name: &str, message: &impl Message) -> anyhow::Result<serde_json::Value> {
     static POOL: OnceLock<DescriptorPool> = OnceLock::new();
     let pool = POOL.get_or_init(|| DescriptorPool::decode(proto::DESCRIPTORS).unwrap_or_default());
-    let descriptor =
-        pool.get_message_by_name(&format!("orders.v1.{name}")).context("unknown message")?;
+    let descriptor = pool
+        .get_message_by_name(&format!("orders.v1.{name}"))
+        .context("unknown message")?;
     let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
     Ok(serde_json::to_value(&dynamic)?)
 }
 
 /// An amount in the currency's main unit, for example `12.34 GBP`.
 pub(crate) fn money(money: Option<&v1::Money>) -> String {
-    let Some(money) = money else { return "-".to_owned() };
+    let Some(money) = money else {
+        return "-".to_owned();
+    };
     let exponent = ::order::value::Currency::new(&money.currency_code).map_or(2, |c| c.exponent());
     let sign = if money.minor_units < 0 { "-" } else { "" };
-    let digits = format!("{:0>width$}", money.minor_units.unsigned_abs(), width = exponent as usize + 1);
+    let digits = format!(
+        "{:0>width$}",
+        money.minor_units.unsigned_abs(),
+        width = exponent as usize + 1
+    );
     let (whole, fraction) = digits.split_at(digits.len() - exponent as usize);
     let point = if fraction.is_empty() { "" } else { "." };
     format!("{sign}{whole}{point}{fraction} {}", money.currency_code)
@@ -34,17 +41,28 @@ pub(crate) fn money(money: Option<&v1::Money>) -> String {
 /// Columns aligned by their widest cell.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain(header.get(column).map(|h| h.len())).max().unwrap_or(0)
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count());
+        cells
+            .chain(header.get(column).map(|h| h.len()))
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded: Vec<String> =
-            cells.zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<String> = cells
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:<width$}"))
+            .collect();
         padded.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![line(&mut header.iter().copied())];
-    lines.extend(rows.iter().map(|row| line(&mut row.iter().map(String::as_str))));
+    lines.extend(
+        rows.iter()
+            .map(|row| line(&mut row.iter().map(String::as_str))),
+    );
     lines.join("\n")
 }
 
@@ -53,7 +71,10 @@ mod tests {
     use super::*;
 
     fn of(code: &str, minor_units: i64) -> String {
-        money(Some(&v1::Money { currency_code: code.to_owned(), minor_units }))
+        money(Some(&v1::Money {
+            currency_code: code.to_owned(),
+            minor_units,
+        }))
     }
 
     #[test]

@@ -11,8 +11,12 @@ use crate::cli;
 /// Money over time.
 pub(crate) async fn revenue(arguments: cli::Revenue) -> anyhow::Result<()> {
     let name = format!("BUCKET_{}", arguments.bucket.to_ascii_uppercase());
-    let bucket = v1::Bucket::from_str_name(&name)
-        .with_context(|| format!("{:?} is no bucket; try hour, day or month", arguments.bucket))?;
+    let bucket = v1::Bucket::from_str_name(&name).with_context(|| {
+        format!(
+            "{:?} is no bucket; try hour, day or month",
+            arguments.bucket
+        )
+    })?;
     let request = v1::QueryRevenueRequest {
         bucket: bucket.into(),
         currency_code: arguments.currency,
@@ -24,20 +28,38 @@ pub(crate) async fn revenue(arguments: cli::Revenue) -> anyhow::Result<()> {
         .query_revenue(request)
         .await
         .map_err(|status| refused(&status))?;
-    let header = ["FROM", "ORDERS", "UNITS", "PLACED", "CANCELLED", "RETURNED", "CAPTURED", "REFUNDED"];
+    let header = [
+        "FROM",
+        "ORDERS",
+        "UNITS",
+        "PLACED",
+        "CANCELLED",
+        "RETURNED",
+        "CAPTURED",
+        "REFUNDED",
+    ];
     let points = reply.into_inner().points;
-    print(arguments.format.output, "QueryRevenueResponse.Point", &points, &header, |point| {
-        vec![
-            point.start_time.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-            point.orders.to_string(),
-            point.units.to_string(),
-            money(point.placed.as_ref()),
-            money(point.cancelled.as_ref()),
-            money(point.returned.as_ref()),
-            money(point.captured.as_ref()),
-            money(point.refunded.as_ref()),
-        ]
-    })
+    print(
+        arguments.format.output,
+        "QueryRevenueResponse.Point",
+        &points,
+        &header,
+        |point| {
+            vec![
+                point
+                    .start_time
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), ToString::to_string),
+                point.orders.to_string(),
+                point.units.to_string(),
+                money(point.placed.as_ref()),
+                money(point.cancelled.as_ref()),
+                money(point.returned.as_ref()),
+                money(point.captured.as_ref()),
+                money(point.refunded.as_ref()),
+            ]
+        },
+    )
 }
 
 /// Best-selling SKUs.
@@ -54,20 +76,28 @@ pub(crate) async fn skus(arguments: cli::Skus) -> anyhow::Result<()> {
         .map_err(|status| refused(&status))?;
     let header = ["SKU", "UNITS", "REVENUE", "ORDERS"];
     let entries = reply.into_inner().entries;
-    print(arguments.format.output, "RankSkusResponse.Entry", &entries, &header, |entry| {
-        vec![
-            entry.sku.clone(),
-            entry.units.to_string(),
-            money(entry.revenue.as_ref()),
-            entry.orders.to_string(),
-        ]
-    })
+    print(
+        arguments.format.output,
+        "RankSkusResponse.Entry",
+        &entries,
+        &header,
+        |entry| {
+            vec![
+                entry.sku.clone(),
+                entry.units.to_string(),
+                money(entry.revenue.as_ref()),
+                entry.orders.to_string(),
+            ]
+        },
+    )
 }
 
 /// Orders by state.
 pub(crate) async fn states(arguments: cli::States) -> anyhow::Result<()> {
-    let request =
-        v1::SummarizeStatesRequest { channel: arguments.channel, ..v1::SummarizeStatesRequest::default() };
+    let request = v1::SummarizeStatesRequest {
+        channel: arguments.channel,
+        ..v1::SummarizeStatesRequest::default()
+    };
     let channel = connect(&arguments.server.addr).await?;
     let reply = OrderReportServiceClient::new(channel)
         .summarize_states(request)
@@ -75,13 +105,23 @@ pub(crate) async fn states(arguments: cli::States) -> anyhow::Result<()> {
         .map_err(|status| refused(&status))?;
     let header = ["STATE", "PAYMENT", "FULFILLMENT", "ORDERS"];
     let counts = reply.into_inner().counts;
-    print(arguments.format.output, "SummarizeStatesResponse.Count", &counts, &header, |count| {
-        let word = |name: &str, prefix: &str| name.trim_start_matches(prefix).to_ascii_lowercase();
-        vec![
-            word(count.state().as_str_name(), "ORDER_STATE_"),
-            word(count.payment_state().as_str_name(), "PAYMENT_STATE_"),
-            word(count.fulfillment_state().as_str_name(), "FULFILLMENT_STATE_"),
-            count.orders.to_string(),
-        ]
-    })
+    print(
+        arguments.format.output,
+        "SummarizeStatesResponse.Count",
+        &counts,
+        &header,
+        |count| {
+            let word =
+                |name: &str, prefix: &str| name.trim_start_matches(prefix).to_ascii_lowercase();
+            vec![
+                word(count.state().as_str_name(), "ORDER_STATE_"),
+                word(count.payment_state().as_str_name(), "PAYMENT_STATE_"),
+                word(
+                    count.fulfillment_state().as_str_name(),
+                    "FULFILLMENT_STATE_",
+                ),
+                count.orders.to_string(),
+            ]
+        },
+    )
 }

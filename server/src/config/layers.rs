@@ -53,7 +53,10 @@ impl Layers {
             .iter()
             .map(|setting| (setting.name, (setting.default.to_owned(), Origin::Default)))
             .collect();
-        let mut layers = Self { values, unknown_variables: Vec::new() };
+        let mut layers = Self {
+            values,
+            unknown_variables: Vec::new(),
+        };
         let mut problems = Vec::new();
         if let Some((name, text)) = sources.file {
             layers.read_file(&name, &text, &mut problems);
@@ -71,7 +74,9 @@ impl Layers {
     }
 
     pub(crate) fn origin(&self, name: &str) -> Origin {
-        self.values.get(name).map_or(Origin::Default, |(_, origin)| origin.clone())
+        self.values
+            .get(name)
+            .map_or(Origin::Default, |(_, origin)| origin.clone())
     }
 
     fn set(&mut self, name: &str, value: String, origin: Origin, problems: &mut Vec<Problem>) {
@@ -108,8 +113,10 @@ impl Layers {
     ) {
         for (key, value) in table {
             let name = format!("{prefix}{}", key.get_ref());
-            let origin =
-                Origin::File { name: file.to_owned(), line: line_of(text, key.span().start) };
+            let origin = Origin::File {
+                name: file.to_owned(),
+                line: line_of(text, key.span().start),
+            };
             let plain = match value.get_ref() {
                 DeValue::Table(inner) => {
                     self.read_table(file, text, &format!("{name}."), inner, problems);
@@ -141,11 +148,19 @@ impl Layers {
             }
             if variable == "PORT" {
                 let origin = Origin::Environment { variable };
-                let host = self.value("grpc.listen").rsplit_once(':').map_or("127.0.0.1", |(h, _)| h);
+                let host = self
+                    .value("grpc.listen")
+                    .rsplit_once(':')
+                    .map_or("127.0.0.1", |(h, _)| h);
                 let address = format!("{host}:{value}");
                 self.set("grpc.listen", address, origin, problems);
             } else if variable == "RUST_LOG" {
-                self.set("log.filter", value, Origin::Environment { variable }, problems);
+                self.set(
+                    "log.filter",
+                    value,
+                    Origin::Environment { variable },
+                    problems,
+                );
             } else if let Some(name) = variable.strip_prefix("ORDERS_") {
                 self.read_variable(&variable, name, value, problems);
             }
@@ -160,13 +175,16 @@ impl Layers {
         value: String,
         problems: &mut Vec<Problem>,
     ) {
-        let origin = Origin::Environment { variable: variable.to_owned() };
+        let origin = Origin::Environment {
+            variable: variable.to_owned(),
+        };
         let dotted = name.to_ascii_lowercase().replace("__", ".");
         let known = |name: &str| SETTINGS.iter().find(|setting| setting.name == name);
         if known(&dotted).is_some() {
             self.set(&dotted, value, origin, problems);
-        } else if let Some(base) =
-            dotted.strip_suffix("_file").filter(|base| known(base).is_some_and(|s| s.secret))
+        } else if let Some(base) = dotted
+            .strip_suffix("_file")
+            .filter(|base| known(base).is_some_and(|s| s.secret))
         {
             match std::fs::read_to_string(&value) {
                 Ok(text) => self.set(base, text.trim_end().to_owned(), origin, problems),
@@ -184,16 +202,25 @@ impl Layers {
 fn unknown(name: &str, origin: &Origin) -> Problem {
     let nearest = SETTINGS
         .iter()
-        .map(|setting| (strsim::damerau_levenshtein(setting.name, name), setting.name))
+        .map(|setting| {
+            (
+                strsim::damerau_levenshtein(setting.name, name),
+                setting.name,
+            )
+        })
         .min()
         .filter(|(distance, _)| *distance <= 3);
     let hint = nearest.map_or_else(
         || "; `orders config show` lists all".to_owned(),
         |(_, known)| format!("; did you mean {known}?"),
     );
-    Problem { origin: origin.to_string(), text: format!("unknown setting {name}{hint}") }
+    Problem {
+        origin: origin.to_string(),
+        text: format!("unknown setting {name}{hint}"),
+    }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1)
+    text.get(..offset)
+        .map_or(1, |before| before.matches('\n').count() + 1)
 }

@@ -13,16 +13,26 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(layers: &'a Layers) -> Self {
-        Self { layers, problems: Vec::new() }
+        Self {
+            layers,
+            problems: Vec::new(),
+        }
     }
 
     pub(super) fn finish<T>(self, config: T) -> Result<T, Vec<Problem>> {
-        if self.problems.is_empty() { Ok(config) } else { Err(self.problems) }
+        if self.problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(self.problems)
+        }
     }
 
     pub(super) fn problem(&mut self, name: &str, text: &str) {
         let origin = self.layers.origin(name).to_string();
-        self.problems.push(Problem { origin, text: format!("{name} {text}") });
+        self.problems.push(Problem {
+            origin,
+            text: format!("{name} {text}"),
+        });
     }
 
     pub(super) fn text(&self, name: &str) -> String {
@@ -35,12 +45,21 @@ impl<'a> Reader<'a> {
 
     pub(super) fn one_of<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> T {
         let value = self.layers.value(name);
-        let found = choices.iter().find(|(choice, _)| *choice == value).or_else(|| {
-            let list: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
-            self.problem(name, &format!("must be one of {}, not {value:?}", list.join(", ")));
-            choices.first()
-        });
-        #[expect(clippy::expect_used, reason = "every list of choices is a constant with entries")]
+        let found = choices
+            .iter()
+            .find(|(choice, _)| *choice == value)
+            .or_else(|| {
+                let list: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+                self.problem(
+                    name,
+                    &format!("must be one of {}, not {value:?}", list.join(", ")),
+                );
+                choices.first()
+            });
+        #[expect(
+            clippy::expect_used,
+            reason = "every list of choices is a constant with entries"
+        )]
         found.expect("a choice").1
     }
 
@@ -53,7 +72,10 @@ impl<'a> Reader<'a> {
         T: TryFrom<u64> + Default,
     {
         let value = self.layers.value(name);
-        let number = value.parse::<u64>().ok().filter(|n| (min..=max).contains(n));
+        let number = value
+            .parse::<u64>()
+            .ok()
+            .filter(|n| (min..=max).contains(n));
         self.or_problem(name, number.and_then(|n| T::try_from(n).ok()), || {
             format!("must be a number from {min} to {max}, not {value:?}")
         })
@@ -78,7 +100,10 @@ impl<'a> Reader<'a> {
 
     pub(super) fn address(&mut self, name: &str) -> SocketAddr {
         let value = self.layers.value(name);
-        let address = value.to_socket_addrs().ok().and_then(|mut found| found.next());
+        let address = value
+            .to_socket_addrs()
+            .ok()
+            .and_then(|mut found| found.next());
         let stand_in = SocketAddr::from(([127, 0, 0, 1], 0));
         if address.is_none() {
             let text = format!("must be an address such as 127.0.0.1:50051, not {value:?}");
@@ -101,8 +126,10 @@ impl<'a> Reader<'a> {
 }
 
 /// `512`, `256KiB`, `64MiB`, `10GiB`; also `KB`, `MB`, `GB` in thousands.
-pub(crate) fn bytes(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+pub(super) fn bytes(text: &str) -> Option<u64> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor: u64 = match unit.trim() {
         "" | "B" => 1,
@@ -119,7 +146,9 @@ pub(crate) fn bytes(text: &str) -> Option<u64> {
 
 /// `500ms`, `30s`, `5m`, `1h`; a bare `0` too.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;
     match unit {

@@ -110,12 +110,24 @@ struct LiveLine {
 impl Planner {
     fn invoice(&mut self, number: Arc<str>, rows: Vec<Row>) {
         let refusal = if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-            Some(("ADJUSTMENT", "the invoice number is not numeric: an adjustment, not a sale"))
+            Some((
+                "ADJUSTMENT",
+                "the invoice number is not numeric: an adjustment, not a sale",
+            ))
         } else if rows.iter().any(|row| row.quantity <= 0) {
-            Some(("QUANTITY_NOT_POSITIVE", "the invoice holds a quantity below 1: a write-off, not a sale"))
+            Some((
+                "QUANTITY_NOT_POSITIVE",
+                "the invoice holds a quantity below 1: a write-off, not a sale",
+            ))
         } else if !rows.iter().any(|row| row.price != Price::Pence(0)) {
-            Some(("NO_PRICE", "no row of the invoice has a price: nothing was sold"))
-        } else if rows.iter().any(|row| matches!(row.price, Price::Pence(pence) if pence < 0)) {
+            Some((
+                "NO_PRICE",
+                "no row of the invoice has a price: nothing was sold",
+            ))
+        } else if rows
+            .iter()
+            .any(|row| matches!(row.price, Price::Pence(pence) if pence < 0))
+        {
             Some(("PRICE_NEGATIVE", "the invoice holds a price below 0"))
         } else {
             None
@@ -128,25 +140,36 @@ impl Planner {
     }
 
     fn sale(&mut self, number: Arc<str>, rows: Vec<Row>) {
-        let (rows, sub_penny): (Vec<Row>, Vec<Row>) =
-            rows.into_iter().partition(|row| row.price != Price::SubPenny);
+        let (rows, sub_penny): (Vec<Row>, Vec<Row>) = rows
+            .into_iter()
+            .partition(|row| row.price != Price::SubPenny);
         let text = "FIELD_INVALID: unit_price must be whole minor units of GBP";
         self.reject_all(sub_penny, "UNIT_PRICE_BELOW_MINOR_UNIT", text);
-        let (mut shipping, mut lines): (Vec<Row>, Vec<Row>) =
-            rows.into_iter().partition(|row| SHIPPING_CODES.contains(&&*row.sku));
+        let (mut shipping, mut lines): (Vec<Row>, Vec<Row>) = rows
+            .into_iter()
+            .partition(|row| SHIPPING_CODES.contains(&&*row.sku));
         if lines.is_empty() {
             std::mem::swap(&mut shipping, &mut lines);
         }
         let Some(first) = lines.iter().chain(&shipping).min_by_key(|row| row.number) else {
             return;
         };
-        let (customer, country, time) =
-            (Arc::clone(&first.customer), Arc::clone(&first.country), first.time);
+        let (customer, country, time) = (
+            Arc::clone(&first.customer),
+            Arc::clone(&first.country),
+            first.time,
+        );
         let total = lines.iter().chain(&shipping).filter_map(Row::value).sum();
         if !customer.is_empty() {
             let live = lines.iter().map(LiveLine::new).collect();
-            let placed = Placed { number: Arc::clone(&number), lines: live };
-            self.placed.entry(Arc::clone(&customer)).or_default().push(placed);
+            let placed = Placed {
+                number: Arc::clone(&number),
+                lines: live,
+            };
+            self.placed
+                .entry(Arc::clone(&customer))
+                .or_default()
+                .push(placed);
         }
         self.steps.push(Step::Place(Invoice {
             number,
@@ -161,19 +184,41 @@ impl Planner {
 
     fn credit_note(&mut self, row: Row) {
         let Price::Pence(pence) = row.price else {
-            return self.reject(row, "UNIT_PRICE_BELOW_MINOR_UNIT", "the price is not whole pence");
+            return self.reject(
+                row,
+                "UNIT_PRICE_BELOW_MINOR_UNIT",
+                "the price is not whole pence",
+            );
         };
         if row.quantity >= 0 {
-            return self.reject(row, "CREDIT_NOT_NEGATIVE", "a credit note must take units back");
+            return self.reject(
+                row,
+                "CREDIT_NOT_NEGATIVE",
+                "a credit note must take units back",
+            );
         }
         if row.customer.is_empty() {
-            return self.reject(row, "CREDIT_WITHOUT_CUSTOMER", "no customer to look for an order of");
+            return self.reject(
+                row,
+                "CREDIT_WITHOUT_CUSTOMER",
+                "no customer to look for an order of",
+            );
         }
         let wanted = -row.quantity;
-        let orders = self.placed.get_mut(&row.customer).map(Vec::as_mut_slice).unwrap_or_default();
+        let orders = self
+            .placed
+            .get_mut(&row.customer)
+            .map(Vec::as_mut_slice)
+            .unwrap_or_default();
         let matching = |line: &LiveLine| line.sku == row.sku && line.pence == pence;
         let found = orders.iter_mut().rev().find(|order| {
-            order.lines.iter().filter(|l| matching(l)).map(|l| l.live).sum::<i64>() >= wanted
+            order
+                .lines
+                .iter()
+                .filter(|l| matching(l))
+                .map(|l| l.live)
+                .sum::<i64>()
+                >= wanted
         });
         let Some(order) = found else {
             let text = "no order of this customer holds that many live units of this SKU and price";
@@ -181,7 +226,8 @@ impl Planner {
         };
         let items = order.take(wanted, matching);
         let order = Arc::clone(&order.number);
-        self.steps.push(Step::Cancel(Cancellation { order, row, items }));
+        self.steps
+            .push(Step::Cancel(Cancellation { order, row, items }));
     }
 
     fn reject_all(&mut self, rows: Vec<Row>, reason: &'static str, text: &str) {
@@ -191,7 +237,11 @@ impl Planner {
     }
 
     fn reject(&mut self, row: Row, reason: &'static str, text: &str) {
-        self.steps.push(Step::Reject(Reject { row, reason, text: text.to_owned() }));
+        self.steps.push(Step::Reject(Reject {
+            row,
+            reason,
+            text: text.to_owned(),
+        }));
     }
 }
 
@@ -201,7 +251,11 @@ impl LiveLine {
             Price::Pence(pence) => pence,
             Price::SubPenny => 0,
         };
-        Self { sku: Arc::clone(&row.sku), pence, live: row.quantity }
+        Self {
+            sku: Arc::clone(&row.sku),
+            pence,
+            live: row.quantity,
+        }
     }
 }
 
@@ -211,7 +265,12 @@ impl Placed {
     fn take(&mut self, wanted: i64, matching: impl Fn(&LiveLine) -> bool) -> Vec<(usize, i64)> {
         let mut rest = wanted;
         let mut items = Vec::new();
-        for (index, line) in self.lines.iter_mut().enumerate().filter(|(_, line)| matching(line)) {
+        for (index, line) in self
+            .lines
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, line)| matching(line))
+        {
             let taken = rest.min(line.live);
             if taken > 0 {
                 line.live -= taken;
@@ -239,7 +298,10 @@ mod tests {
             .map(|step| match step {
                 Step::Place(i) => format!(
                     "place {} {} lines {} shipping {}",
-                    i.number, i.lines.len(), i.shipping.len(), i.total
+                    i.number,
+                    i.lines.len(),
+                    i.shipping.len(),
+                    i.total
                 ),
                 Step::Cancel(c) => format!("cancel {} {:?}", c.order, c.items),
                 Step::Reject(r) => format!("reject {} {}", r.row.number, r.reason),
@@ -257,8 +319,11 @@ mod tests {
         );
         assert_eq!(
             steps,
-            ["place 1 1 lines 1 shipping 2000", "place 2 1 lines 0 shipping 100",
-             "place 3 1 lines 0 shipping 500"]
+            [
+                "place 1 1 lines 1 shipping 2000",
+                "place 2 1 lines 0 shipping 100",
+                "place 3 1 lines 0 shipping 500"
+            ]
         );
     }
 
@@ -276,8 +341,13 @@ mod tests {
         );
         assert_eq!(
             steps[2..],
-            ["cancel 2 [(1, 2), (2, 1)]", "cancel 1 [(1, 2)]", "cancel 2 []",
-             "reject 7 CREDIT_WITHOUT_MATCH", "reject 8 CREDIT_WITHOUT_CUSTOMER"]
+            [
+                "cancel 2 [(1, 2), (2, 1)]",
+                "cancel 1 [(1, 2)]",
+                "cancel 2 []",
+                "reject 7 CREDIT_WITHOUT_MATCH",
+                "reject 8 CREDIT_WITHOUT_CUSTOMER"
+            ]
         );
     }
 
@@ -292,8 +362,13 @@ mod tests {
         );
         assert_eq!(
             steps,
-            ["reject 1 QUANTITY_NOT_POSITIVE", "reject 2 ADJUSTMENT", "reject 3 NO_PRICE",
-             "reject 4 UNIT_PRICE_BELOW_MINOR_UNIT", "place 4 1 lines 0 shipping 100"]
+            [
+                "reject 1 QUANTITY_NOT_POSITIVE",
+                "reject 2 ADJUSTMENT",
+                "reject 3 NO_PRICE",
+                "reject 4 UNIT_PRICE_BELOW_MINOR_UNIT",
+                "place 4 1 lines 0 shipping 100"
+            ]
         );
     }
 }

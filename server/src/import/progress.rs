@@ -28,7 +28,11 @@ impl Progress {
         let style = ProgressStyle::with_template(template)
             .unwrap_or_else(|_invalid| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style);
-        Self { bar, lines: !quiet && !terminal, last: Instant::now() }
+        Self {
+            bar,
+            lines: !quiet && !terminal,
+            last: Instant::now(),
+        }
     }
 
     pub(crate) fn step(&mut self) {

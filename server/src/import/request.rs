@@ -9,8 +9,8 @@ const CURRENCY: &str = "GBP";
 
 /// One CreateOrder that also places.
 pub(super) fn create(invoice: &Invoice) -> v1::CreateOrderRequest {
-    let shipping: Option<i64> =
-        (!invoice.shipping.is_empty()).then(|| invoice.shipping.iter().filter_map(Row::value).sum());
+    let shipping: Option<i64> = (!invoice.shipping.is_empty())
+        .then(|| invoice.shipping.iter().filter_map(Row::value).sum());
     v1::CreateOrderRequest {
         context: Some(context(format!("import-{}", invoice.number), invoice.time)),
         order_id: invoice.number.to_string(),
@@ -21,13 +21,21 @@ pub(super) fn create(invoice: &Invoice) -> v1::CreateOrderRequest {
             customer_id: invoice.customer.to_string(),
             ..v1::Customer::default()
         }),
-        lines: invoice.lines.iter().enumerate().map(|(index, row)| line(index, row)).collect(),
+        lines: invoice
+            .lines
+            .iter()
+            .enumerate()
+            .map(|(index, row)| line(index, row))
+            .collect(),
         shipping: shipping.map(|pence| v1::Shipping {
             method: "carriage".to_owned(),
             price: Some(money(pence)),
             ..v1::Shipping::default()
         }),
-        place: Some(v1::Placing { expected_total: Some(money(invoice.total)), payment_due_time: None }),
+        place: Some(v1::Placing {
+            expected_total: Some(money(invoice.total)),
+            payment_due_time: None,
+        }),
         ..v1::CreateOrderRequest::default()
     }
 }
@@ -76,7 +84,10 @@ pub(super) fn cancel_order(cancellation: &Cancellation) -> v1::CancelOrderReques
 
 fn credit_context(cancellation: &Cancellation) -> v1::CommandContext {
     let row = &cancellation.row;
-    context(format!("import-{}-row-{}", row.invoice, row.number), row.time)
+    context(
+        format!("import-{}-row-{}", row.invoice, row.number),
+        row.time,
+    )
 }
 
 fn context(request_id: String, time: i64) -> v1::CommandContext {
@@ -92,11 +103,17 @@ fn context(request_id: String, time: i64) -> v1::CommandContext {
 }
 
 fn money(pence: i64) -> v1::Money {
-    v1::Money { currency_code: CURRENCY.to_owned(), minor_units: pence }
+    v1::Money {
+        currency_code: CURRENCY.to_owned(),
+        minor_units: pence,
+    }
 }
 
 fn timestamp(micros: i64) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos: 0 }
+    prost_types::Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        nanos: 0,
+    }
 }
 
 /// Prints a moment for the rejects file.

@@ -8,7 +8,13 @@ use anyhow::{Context as _, bail};
 
 /// The columns, in the order in which an importable file has them.
 pub(crate) const HEADER: [&str; 8] = [
-    "InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID",
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
     "Country",
 ];
 
@@ -54,8 +60,8 @@ impl Row {
 /// The first row that cannot be read, by its number; nothing is imported from a file that is not
 /// whole.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
-    let file = std::fs::File::open(path)
-        .with_context(|| format!("failed to open {}", path.display()))?;
+    let file =
+        std::fs::File::open(path).with_context(|| format!("failed to open {}", path.display()))?;
     let reader: Box<dyn Read> = if path.extension().is_some_and(|e| e == "zst") {
         Box::new(zstd::stream::read::Decoder::new(file)?)
     } else {
@@ -74,7 +80,10 @@ pub(super) fn parse(reader: impl Read) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut record = csv::StringRecord::new();
     let mut number = 0_u32;
-    while csv.read_record(&mut record).with_context(|| format!("row {}", number + 1))? {
+    while csv
+        .read_record(&mut record)
+        .with_context(|| format!("row {}", number + 1))?
+    {
         number += 1;
         let row = row(number, &record, &mut words).with_context(|| format!("row {number}"))?;
         rows.push(row);
@@ -84,7 +93,9 @@ pub(super) fn parse(reader: impl Read) -> anyhow::Result<Vec<Row>> {
 
 fn row(number: u32, record: &csv::StringRecord, words: &mut Words) -> anyhow::Result<Row> {
     let field = |index: usize| record.get(index).unwrap_or_default();
-    let quantity = field(3).parse().with_context(|| format!("Quantity {:?}", field(3)))?;
+    let quantity = field(3)
+        .parse()
+        .with_context(|| format!("Quantity {:?}", field(3)))?;
     Ok(Row {
         number,
         invoice: words.share(field(0)),
@@ -127,7 +138,9 @@ fn price(text: &str) -> Option<Price> {
     }
     let pence: i64 = format!("{pence:0<2}").parse().ok()?;
     let pounds: i64 = whole.parse().ok()?;
-    Some(Price::Pence(sign * pounds.checked_mul(100)?.checked_add(pence)?))
+    Some(Price::Pence(
+        sign * pounds.checked_mul(100)?.checked_add(pence)?,
+    ))
 }
 
 /// `2010-12-01 08:26:00` to microseconds since 1970.
@@ -136,7 +149,11 @@ fn time(text: &str) -> Option<i64> {
     let mut date = date.splitn(3, '-').map(str::parse::<i64>);
     let mut clock = clock.splitn(3, ':').map(str::parse::<i64>);
     let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
-    let (hour, minute, second) = (clock.next()?.ok()?, clock.next()?.ok()?, clock.next()?.ok()?);
+    let (hour, minute, second) = (
+        clock.next()?.ok()?,
+        clock.next()?.ok()?,
+        clock.next()?.ok()?,
+    );
     let valid = (1970..=9999).contains(&year)
         && (1..=12).contains(&month)
         && (1..=31).contains(&day)
@@ -150,7 +167,11 @@ fn time(text: &str) -> Option<i64> {
 /// Days from 1970-01-01 to a date of the Gregorian calendar, counting years from March so that
 /// the leap day comes last.
 fn days(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let day_of_year = (153 * month + 2) / 5 + day - 1;
     365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468
 }

@@ -50,7 +50,10 @@ async fn place(client: &mut Client, invoice: Invoice) -> anyhow::Result<Outcome>
                     rows: (invoice.lines.len() + invoice.shipping.len()) as u64,
                     lines: invoice.lines.len() as u64,
                     pence: invoice.total,
-                    replayed: reply.into_inner().receipt.is_some_and(|receipt| receipt.replayed),
+                    replayed: reply
+                        .into_inner()
+                        .receipt
+                        .is_some_and(|receipt| receipt.replayed),
                 });
             }
             Err(status) if is_transient(&status) => wait(&mut patience, status).await?,
@@ -67,14 +70,22 @@ async fn cancel(client: &mut Client, cancellation: Cancellation) -> anyhow::Resu
     loop {
         let reply = if cancellation.items.is_empty() {
             let request = request::cancel_order(&cancellation);
-            client.cancel_order(request).await.map(|reply| reply.into_inner().receipt)
+            client
+                .cancel_order(request)
+                .await
+                .map(|reply| reply.into_inner().receipt)
         } else {
             let request = request::cancel_items(&cancellation);
-            client.cancel_items(request).await.map(|reply| reply.into_inner().receipt)
+            client
+                .cancel_items(request)
+                .await
+                .map(|reply| reply.into_inner().receipt)
         };
         match reply {
             Ok(receipt) => {
-                return Ok(Outcome::Cancelled { replayed: receipt.is_some_and(|r| r.replayed) });
+                return Ok(Outcome::Cancelled {
+                    replayed: receipt.is_some_and(|r| r.replayed),
+                });
             }
             Err(status) if is_transient(&status) => wait(&mut patience, status).await?,
             Err(status) => return Ok(refused([cancellation.row], &status)),
@@ -123,5 +134,8 @@ fn refused(rows: impl IntoIterator<Item = Row>, status: &Status) -> Outcome {
 }
 
 fn reason(status: &Status) -> String {
-    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+    status
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default()
 }

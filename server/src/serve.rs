@@ -1,0 +1,282 @@
+//! `orders serve`: reads the configuration, puts the service together, runs it.
+//!
+//! ```text
+//!   grpc ──stops before──▶ projection.orders, projection.reports ──▶ log ──▶ health, admin
+//! ```
+//!
+//! Listeners are bound at once. The log may come later: until then commands answer that it is out
+//! of reach, and health says so.
+
+mod banner;
+mod guard;
+mod log;
+mod metrics;
+mod projection;
+mod services;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use event_store::{Deferred, EventStore, KeyStore};
+use lifecycle::health::{self, Requires};
+use lifecycle::{Builder, Health, Signals, Supervisor};
+use order::value::Timestamp;
+use projector::{Orders, Projector, Reports};
+use read_model::Store;
+
+use crate::cli::{ConfigCommand, Settings};
+use crate::config::{Config, Layers, Problem, SETTINGS, Sources};
+use crate::{exit, output, telemetry};
+
+/// Names of the components; health and dependencies know them by these.
+const LOG: &str = "log";
+const GRPC: &str = "grpc";
+const HEALTH: &str = "health";
+const ORDERS: &str = "projection.orders";
+const REPORTS: &str = "projection.reports";
+
+/// A node that alone lost the log leaves rotation only when it stays lost.
+const DWELL: Duration = Duration::from_secs(5);
+
+/// Runs the service until it is told to stop.
+pub(crate) async fn serve(settings: &Settings) -> ExitCode {
+    // Before anything else: a signal during the start must find somebody.
+    let signals = match Signals::arm() {
+        Ok(signals) => signals,
+        Err(error) => return exit::failed(&anyhow::Error::msg(error.to_string())),
+    };
+    let (layers, config) = match load(settings) {
+        Ok(loaded) => loaded,
+        Err(problems) => return report(&problems),
+    };
+    telemetry::install(&config);
+    for variable in &layers.unknown_variables {
+        tracing::warn!(
+            variable,
+            "unknown variable ignored; `orders config show` lists all settings"
+        );
+    }
+    match assemble(&config) {
+        Ok(builder) => run(builder.signals(signals)).await,
+        Err(error) => exit::failed(&error),
+    }
+}
+
+async fn run(builder: Builder) -> ExitCode {
+    match builder.build() {
+        Ok(supervisor) => {
+            let outcome = Box::pin(supervisor.run()).await;
+            if outcome.is_clean() {
+                tracing::info!("stopped");
+            } else {
+                tracing::error!(%outcome, "stopped");
+            }
+            outcome.into()
+        }
+        Err(error) => exit::failed(&anyhow::Error::msg(format!("{error}"))),
+    }
+}
+
+/// `orders config show` and `orders config validate`.
+pub(crate) fn config(command: &ConfigCommand) -> ExitCode {
+    let (ConfigCommand::Show(settings) | ConfigCommand::Validate(settings)) = command;
+    let (layers, _) = match load(settings) {
+        Ok(loaded) => loaded,
+        Err(problems) => return report(&problems),
+    };
+    if matches!(command, ConfigCommand::Validate(_)) {
+        output::line("the configuration is valid");
+        return ExitCode::SUCCESS;
+    }
+    let rows: Vec<Vec<String>> = SETTINGS
+        .iter()
+        .map(|setting| {
+            let value = layers.value(setting.name);
+            let shown = if setting.secret && !value.is_empty() {
+                "[redacted]"
+            } else {
+                value
+            };
+            let origin = layers.origin(setting.name).to_string();
+            vec![
+                setting.name.to_owned(),
+                shown.to_owned(),
+                origin,
+                setting.about.to_owned(),
+            ]
+        })
+        .collect();
+    output::line(&crate::client::table(
+        &["SETTING", "VALUE", "FROM", "WHAT"],
+        &rows,
+    ));
+    ExitCode::SUCCESS
+}
+
+fn load(settings: &Settings) -> Result<(Layers, Config), Vec<Problem>> {
+    let sources = sources(settings)?;
+    let (layers, problems) = Layers::read(sources);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let terminal = std::io::stdout().is_terminal();
+    let config = Config::load(&layers, terminal)?;
+    Ok((layers, config))
+}
+
+fn sources(settings: &Settings) -> Result<Sources, Vec<Problem>> {
+    let problem = |origin: &str, text: String| {
+        vec![Problem {
+            origin: origin.to_owned(),
+            text,
+        }]
+    };
+    let file = match &settings.config {
+        None => None,
+        Some(path) => {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                problem("flag --config", format!("failed to read {name}: {error}"))
+            })?;
+            Some((name, text))
+        }
+    };
+    let mut flags = Vec::new();
+    let given = [("role", &settings.role), ("data_dir", &settings.data_dir)];
+    for (name, value) in given {
+        flags.extend(value.clone().map(|value| (name.to_owned(), value)));
+    }
+    for set in &settings.set {
+        let (name, value) = set
+            .split_once('=')
+            .ok_or_else(|| problem("flag --set", format!("{set:?} is not NAME=VALUE")))?;
+        flags.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(Sources {
+        file,
+        environment: std::env::vars().collect(),
+        flags,
+    })
+}
+
+fn report(problems: &[Problem]) -> ExitCode {
+    output::note("error: the configuration is not valid");
+    for problem in problems {
+        output::note(&format!("  {problem}"));
+    }
+    ExitCode::from(exit::CONFIGURATION)
+}
+
+/// Everything that the parts share.
+struct Parts {
+    log: Deferred<dyn EventStore>,
+    keys: Deferred<dyn KeyStore>,
+    health: Health,
+    metrics: Arc<metrics::Metrics>,
+}
+
+fn assemble(config: &Config) -> anyhow::Result<Builder> {
+    let parts = Parts {
+        log: Deferred::new(),
+        keys: Deferred::new(),
+        health: Health::new(),
+        metrics: Arc::new(metrics::Metrics::new()),
+    };
+    let views = if config.role.serves_queries() {
+        Some(views(config)?)
+    } else {
+        None
+    };
+    let log: Arc<dyn EventStore> = Arc::new(parts.log.clone());
+    let projections = views.map(|(orders, reports)| {
+        parts.metrics.watch(&orders);
+        parts.metrics.watch(&reports);
+        let folded = (Arc::clone(&orders), Arc::clone(&reports));
+        (
+            folded,
+            projection::Component::new(ORDERS, Projector::new(Orders, Arc::clone(&log), orders)),
+            projection::Component::new(REPORTS, Projector::new(Reports, Arc::clone(&log), reports)),
+        )
+    });
+    name_services(config, &parts.health);
+    let routes = services::routes(config, &parts, projections.as_ref());
+    let grpc = services::server(config, routes);
+    let health = services::health_server(config, &parts.health);
+    let admin = lifecycle::admin::Server::new(config.admin_listen, parts.health.clone())
+        .mount(metrics::routes(Arc::clone(&parts.metrics)));
+    let banner = banner::Banner::new(config, grpc.bound(), health.bound(), admin.bound());
+    let (orders, reports) = projections.map_or((None, None), |(_, o, r)| (Some(o), Some(r)));
+    let log = log::Component::new(config, &parts);
+    let embedded = config.nats.is_none();
+    let builder = Supervisor::builder()
+        .health(parts.health)
+        .termination_delay(config.termination_delay)
+        .stop_timeout(config.drain + config.stop)
+        .add(admin)
+        .add(health)
+        .stops_before([lifecycle::admin::Server::NAME])
+        .add(log)
+        .stops_before([HEALTH, lifecycle::admin::Server::NAME]);
+    let builder = if embedded {
+        builder
+    } else {
+        log::in_background(builder)
+    };
+    Ok(builder
+        .maybe_add(orders)
+        .stops_before([LOG])
+        .maybe_add(reports)
+        .stops_before([LOG])
+        .add(grpc)
+        .stops_before([ORDERS, REPORTS, LOG, HEALTH])
+        .drain_within(config.drain)
+        .add(banner)
+        .after([GRPC, HEALTH, lifecycle::admin::Server::NAME]))
+}
+
+fn views(config: &Config) -> anyhow::Result<(Arc<Store>, Arc<Store>)> {
+    let root = config.data_dir.join("read-model");
+    let open = |name: &str, schema: u32| {
+        Store::open(&root, name, schema, config.read_model_cache)
+            .map(Arc::new)
+            .with_context(|| format!("failed to open the view {name}; delete {} and start again, the log makes another", root.display()))
+    };
+    Ok((open("orders", 1)?, open("reports", 1)?))
+}
+
+/// What each name that health is asked for needs in order to be serving.
+fn name_services(config: &Config, health: &Health) {
+    let command = "orders.v1.OrderCommandService";
+    if config.role.serves_queries() {
+        health.service(health::READINESS, Requires::only([ORDERS, REPORTS, GRPC]));
+        health.service(
+            "orders.v1.OrderQueryService",
+            Requires::only([ORDERS, GRPC]),
+        );
+        health.service(
+            "orders.v1.OrderReportService",
+            Requires::only([REPORTS, GRPC]),
+        );
+        health.service("orders.v1.OrderHistoryService", Requires::only([LOG, GRPC]));
+        health.service("orders.v1.ProjectionService", Requires::only([GRPC]));
+    } else {
+        health.service(health::READINESS, Requires::only([LOG, GRPC]).dwell(DWELL));
+    }
+    if config.role.serves_commands() {
+        health.service(command, Requires::only([LOG, GRPC]));
+    }
+}
+
+/// The clock of the process: microseconds since 1970.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the edge where time enters"
+)]
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let micros = since.map(|since| since.as_micros()).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+}
