@@ -20,9 +20,8 @@ use super::file::{self, Layout, OpenError};
 /// Pages at which a copy is ordered: 2 MiB.
 const COPY_AT_PAGES: i64 = 512;
 
-/// Pages at which the log starts over: 4 MiB. A log that is written over and over keeps its size, and
-/// a flush that need not record a new size is up to twice as fast as one that must; recovery reads
-/// at most this much.
+/// Pages at which the log starts over: 4 MiB. Recovery reads little more than that, and a log that is
+/// written over and over keeps its size: one that grew to 64 MiB took 40 % fewer appends (ADR 0004).
 const RESTART_AT_PAGES: i64 = 1_024;
 
 /// The writer's side.
