@@ -2,6 +2,7 @@
 
 mod checker;
 mod crash;
+mod disk;
 mod embedded;
 mod keys;
 mod memory;
