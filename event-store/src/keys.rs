@@ -13,6 +13,14 @@ use zeroize::Zeroizing;
 
 use crate::StreamId;
 
+mod cached;
+mod embedded;
+mod memory;
+
+pub use cached::CachedKeys;
+pub use embedded::EmbeddedKeys;
+pub use memory::MemoryKeys;
+
 /// Identity of a data key: 16 random bytes. It stands in the log; it is no secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyId(pub [u8; 16]);

@@ -15,6 +15,7 @@
 
 mod error;
 mod position;
+mod recent;
 mod record;
 mod store;
 

@@ -1,0 +1,65 @@
+//! What a restart must not change. Silent where nothing is meant to survive.
+
+use super::{
+    Fixture, actual_end, append_in_turn, append_one, assert_contiguous, read_all, record, stream,
+    tail_after, take,
+};
+use crate::Positions;
+
+/// Durable: the same log with the same records.
+pub async fn a_restart_keeps_identity_and_records(fixture: &dyn Fixture) {
+    let log = fixture.open().await;
+    let streams: Vec<_> = (0..5).map(|number| stream("order", number)).collect();
+    let records = append_in_turn(&*log, &streams, 5).await;
+    let before = log.head().await.expect("a head");
+    let Some(log) = fixture.reopen(log).await else {
+        return;
+    };
+    assert_eq!(log.head().await.expect("a head"), before);
+    for order in &streams {
+        let own = records.iter().filter(|record| record.stream == *order);
+        let own: Vec<_> = own.cloned().collect();
+        assert_eq!(read_all(&*log, order).await, own);
+    }
+    let mut tail = tail_after(&*log, Positions::start()).await;
+    assert_contiguous(&take(&mut tail, records.len()).await, &records);
+}
+
+/// Fenced and ordered: expectations from before the restart still count.
+pub async fn a_restart_keeps_the_fence(fixture: &dyn Fixture) {
+    let log = fixture.open().await;
+    let order = stream("order", 1);
+    let first = append_one(&*log, &order, None).await;
+    let second = append_one(&*log, &order, Some(first.position)).await;
+    let Some(log) = fixture.reopen(log).await else {
+        return;
+    };
+    for wrong in [None, Some(first.position)] {
+        let refused = log.append(&order, wrong, record(300)).await;
+        assert_eq!(actual_end(refused), Some(second.position));
+    }
+    let third = append_one(&*log, &order, Some(second.position)).await;
+    assert!(
+        third.position.sequence > second.position.sequence,
+        "a position came back"
+    );
+    assert_eq!(read_all(&*log, &order).await, [first, second, third]);
+}
+
+/// Contiguous: a reader that comes back with its positions misses and repeats nothing.
+pub async fn a_tail_goes_on_after_a_restart(fixture: &dyn Fixture) {
+    let log = fixture.open().await;
+    let streams = [stream("order", 1), stream("other", 1)];
+    let mut all = append_in_turn(&*log, &streams, 5).await;
+    let mut tail = tail_after(&*log, Positions::start()).await;
+    let mut seen = take(&mut tail, 5).await;
+    drop(tail);
+    let Some(log) = fixture.reopen(log).await else {
+        return;
+    };
+    let reached = seen.iter().map(|record| record.position).collect();
+    let mut tail = tail_after(&*log, reached).await;
+    all.push(append_one(&*log, &stream("third", 1), None).await);
+    seen.extend(take(&mut tail, all.len() - 5).await);
+    assert_contiguous(&seen, &all);
+}

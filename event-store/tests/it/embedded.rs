@@ -1,0 +1,381 @@
+//! The embedded log keeps the laws, and what is its own: one process, limits, damage, closing.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use event_store::contract::Fixture;
+use event_store::embedded::{Embedded, OpenError, Options};
+use event_store::{
+    AppendError, Availability, CommitId, Consistency, EventStore, LogIdentity, NewRecord, Position,
+    Positions, ReadError, StreamId, TailError,
+};
+use futures::StreamExt as _;
+use tempfile::TempDir;
+
+/// Logs in directories of their own, found again by their identity.
+#[derive(Default)]
+struct OnDisk {
+    open: Mutex<Vec<(LogIdentity, TempDir, Arc<Embedded>)>>,
+}
+
+#[async_trait]
+impl Fixture for OnDisk {
+    async fn open(&self) -> Arc<dyn EventStore> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let log = Arc::new(Embedded::open(directory.path()).expect("a log"));
+        let identity = log.head().await.expect("a head").identity;
+        let mut open = self.open.lock().expect("no law panics here");
+        open.push((identity, directory, Arc::clone(&log)));
+        log
+    }
+
+    async fn reopen(&self, log: Arc<dyn EventStore>) -> Option<Arc<dyn EventStore>> {
+        let identity = log.head().await.expect("a head").identity;
+        drop(log);
+        let index = {
+            let open = self.open.lock().expect("no law panics here");
+            open.iter().position(|(other, ..)| *other == identity)?
+        };
+        let (identity, directory, log) = self
+            .open
+            .lock()
+            .expect("no law panics here")
+            .swap_remove(index);
+        log.close().await;
+        let log = Arc::new(Embedded::open(directory.path()).expect("the log again"));
+        let mut open = self.open.lock().expect("no law panics here");
+        open.push((identity, directory, Arc::clone(&log)));
+        Some(log)
+    }
+}
+
+event_store::log_contract!(OnDisk::default());
+
+fn stream(number: usize) -> StreamId {
+    StreamId::new(&format!("order-{number}")).expect("a plain name")
+}
+
+fn record(bytes: &[u8]) -> NewRecord {
+    NewRecord {
+        commit_id: CommitId(rand::random()),
+        payload: bytes.to_vec().into(),
+        label: String::new(),
+    }
+}
+
+/// A closed log with ten records, the fifth of which is `marked`.
+async fn written(directory: &Path, marked: &[u8]) {
+    let log = Embedded::open(directory).expect("a log");
+    for number in 1..=10 {
+        let payload = if number == 5 { marked } else { &[0; 300] };
+        log.append(&stream(number), None, record(payload))
+            .await
+            .expect("stored");
+    }
+    log.close().await;
+}
+
+/// Changes the one place in the file where `old` stands.
+fn overwrite(path: &Path, old: &[u8], new: &[u8]) {
+    let mut bytes = std::fs::read(path).expect("readable");
+    let found: Vec<_> = (0..bytes.len())
+        .filter(|&at| bytes[at..].starts_with(old))
+        .collect();
+    assert_eq!(found.len(), 1, "the mark stands once in the file");
+    bytes[found[0]..][..new.len()].copy_from_slice(new);
+    std::fs::write(path, bytes).expect("writable");
+}
+
+#[tokio::test]
+async fn a_second_opening_names_the_holder() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = Embedded::open(directory.path()).expect("a log");
+    let refused = Embedded::open(directory.path()).err().expect("a refusal");
+    assert!(matches!(refused, OpenError::InUse { .. }), "{refused}");
+    let told = refused.to_string();
+    assert!(told.contains(&std::process::id().to_string()), "{told}");
+    log.close().await;
+    Embedded::open(directory.path()).expect("free after the close");
+}
+
+#[tokio::test]
+async fn a_changed_byte_is_damage_to_every_read() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mark = b"one byte of this is going to change".repeat(8);
+    written(directory.path(), &mark).await;
+    let mut changed = mark.clone();
+    changed[100] ^= 1;
+    overwrite(&directory.path().join("log.db"), &mark, &changed);
+
+    let log = Embedded::open(directory.path()).expect("a log");
+    let position = Position::new(0, 5);
+    let damaged = |error: &ReadError| matches!(error, ReadError::Corrupt { position: at, .. } if *at == position);
+    assert!(
+        log.read_at(position)
+            .await
+            .is_err_and(|error| damaged(&error))
+    );
+    let read = log.read_stream(&stream(5), None, Consistency::Latest).await;
+    assert!(read.is_err_and(|error| damaged(&error)));
+    assert!(
+        log.read_at(Position::new(0, 6))
+            .await
+            .is_ok_and(|found| found.is_some())
+    );
+    let mut tail = log.tail(Positions::start()).await.expect("a tail");
+    let mut seen = 0;
+    let end = loop {
+        match tail.next().await.expect("a tail ends with an error") {
+            Ok(_intact) => seen += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(end, TailError::Corrupt { position: at, .. } if at == position),
+        "{end}"
+    );
+    assert_eq!(seen, 4, "what is intact before the damage is delivered");
+}
+
+#[tokio::test]
+async fn a_record_under_another_name_is_damage() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mark = b"this record is found through the name of its stream".repeat(4);
+    written(directory.path(), &mark).await;
+    let path = directory.path().join("log.db");
+    let connection = rusqlite::Connection::open(&path).expect("opens");
+    connection
+        .execute("UPDATE records SET stream = 'order-6' WHERE seq = 5", [])
+        .expect("changed behind the back of the log");
+    drop(connection);
+    let log = Embedded::open(directory.path()).expect("a log");
+    let read = log.read_stream(&stream(6), None, Consistency::Latest).await;
+    assert!(matches!(read, Err(ReadError::Corrupt { .. })), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_missing_record_is_a_gap_for_a_tail() {
+    let directory = tempfile::tempdir().expect("a directory");
+    written(directory.path(), b"gone").await;
+    let connection = rusqlite::Connection::open(directory.path().join("log.db")).expect("opens");
+    let deleted = connection.execute("DELETE FROM records WHERE seq = 5", []);
+    assert_eq!(deleted, Ok(1));
+    drop(connection);
+    let log = Embedded::open(directory.path()).expect("a log");
+    let mut tail = log.tail(Position::new(0, 4).into()).await.expect("a tail");
+    let (after, found) = (Position::new(0, 4), Position::new(0, 6));
+    let end = tail.next().await;
+    assert_eq!(end, Some(Err(TailError::Gap { after, found })));
+}
+
+#[tokio::test]
+async fn files_of_something_else_are_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("log.db");
+    let refusal = || Embedded::open(directory.path()).err().expect("a refusal");
+
+    std::fs::write(&path, "this is a diary, not a database".repeat(100)).expect("written");
+    assert!(
+        matches!(refusal(), OpenError::Format { .. }),
+        "{}",
+        refusal()
+    );
+    std::fs::remove_file(&path).expect("removed");
+
+    let other = rusqlite::Connection::open(&path).expect("opens");
+    other
+        .execute_batch("CREATE TABLE diary (day)")
+        .expect("made");
+    drop(other);
+    assert!(
+        matches!(refusal(), OpenError::Format { .. }),
+        "{}",
+        refusal()
+    );
+    std::fs::remove_file(&path).expect("removed");
+
+    let log = Embedded::open(directory.path()).expect("a log");
+    log.close().await;
+    drop(log);
+    let newer = rusqlite::Connection::open(&path).expect("opens");
+    newer
+        .execute("UPDATE meta SET value = 2 WHERE name = 'format'", [])
+        .expect("changed");
+    drop(newer);
+    assert!(
+        refusal().to_string().contains("its format is 2"),
+        "{}",
+        refusal()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_log_says_so_stores_nothing_and_is_readable() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let options = Options {
+        max_bytes: Some(1_048_576),
+    };
+    let log = Embedded::open_with(directory.path(), &options).expect("a log");
+    let mut availability = log.availability();
+    let (mut end, mut stored) = (None, 0);
+    let refused = loop {
+        match log.append(&stream(1), end, record(&[7; 50_000])).await {
+            Ok(position) => end = Some(position),
+            Err(error) => break error,
+        }
+        stored += 1;
+        assert!(stored < 30, "the limit is one mebibyte");
+    };
+    assert!(matches!(refused, AppendError::Full { .. }), "{refused}");
+    assert!(!refused.is_retryable());
+    let unavailable = |now: &Availability| matches!(now, Availability::Unavailable { .. });
+    availability
+        .wait_for(unavailable)
+        .await
+        .expect("the writer lives");
+    let read = log.read_stream(&stream(1), None, Consistency::Latest).await;
+    assert_eq!(read.expect("readable").len(), stored);
+    let small = log.append(&stream(1), end, record(b"small")).await;
+    assert!(
+        small.is_ok() || matches!(small, Err(AppendError::Full { .. })),
+        "{small:?}"
+    );
+    log.close().await;
+
+    let log = Embedded::open(directory.path()).expect("the log with more room");
+    let end = log.head().await.expect("a head").last.sequence(0);
+    let next = log
+        .append(&stream(1), Some(Position::new(0, end)), record(b"more"))
+        .await;
+    assert_eq!(
+        next,
+        Ok(Position::new(0, end + 1)),
+        "no sequence was lost to the refusal"
+    );
+}
+
+#[tokio::test]
+async fn a_closed_log_refuses_and_ends_its_tails() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = Embedded::open(directory.path()).expect("a log");
+    let end = log
+        .append(&stream(1), None, record(b"one"))
+        .await
+        .expect("stored");
+    let mut tail = log.tail(end.into()).await.expect("a tail");
+    log.close().await;
+    log.close().await;
+    assert_eq!(tail.next().await, Some(Err(TailError::Closed)));
+    let refused = log.append(&stream(1), Some(end), record(b"two")).await;
+    assert!(
+        matches!(refused, Err(AppendError::Unavailable { .. })),
+        "{refused:?}"
+    );
+    assert!(matches!(
+        log.read_at(end).await,
+        Err(ReadError::Unavailable { .. })
+    ));
+    let now = log.availability().borrow().clone();
+    assert!(matches!(now, Availability::Unavailable { .. }));
+    let wal = directory.path().join("log.db-wal");
+    assert!(!wal.exists(), "the write-ahead log was copied and removed");
+}
+
+/// What one group holds is a matter of luck; that a refused request in it harms no other is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conflicts_in_a_group_leave_the_rest_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = Embedded::open(directory.path()).expect("a log");
+    let appends = (0..600).map(|number| {
+        // Every third append expects what is not there.
+        let expected = (number % 3 == 0).then(|| Position::new(0, 1));
+        let (log, order) = (&log, stream(number));
+        async move { log.append(&order, expected, record(b"one of many")).await }
+    });
+    let answers = futures::future::join_all(appends).await;
+    for (number, answer) in answers.iter().enumerate() {
+        assert_eq!(
+            answer.is_err(),
+            number % 3 == 0,
+            "append {number}: {answer:?}"
+        );
+    }
+    assert_eq!(log.head().await.expect("a head").last.sequence(0), 400);
+}
+
+/// More streams than are remembered: the index answers for the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forgotten_streams_are_looked_up() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = Embedded::open(directory.path()).expect("a log");
+    for chunk in 0..110 {
+        let appends = (0..1_000).map(|number| {
+            let (log, order) = (&log, stream(chunk * 1_000 + number));
+            async move { log.append(&order, None, record(b"x")).await }
+        });
+        assert!(
+            futures::future::join_all(appends)
+                .await
+                .iter()
+                .all(Result::is_ok)
+        );
+    }
+    let first = log.read_stream(&stream(0), None, Consistency::Latest).await;
+    let first = first.expect("readable").remove(0).position;
+    let refused = log.append(&stream(0), None, record(b"y")).await;
+    assert_eq!(
+        refused,
+        Err(AppendError::Conflict {
+            actual: Some(first)
+        })
+    );
+    log.append(&stream(0), Some(first), record(b"y"))
+        .await
+        .expect("stored");
+}
+
+/// A read that takes long holds its place in the write-ahead log, and nobody up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_read_from_outside_does_not_stop_writers() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = Embedded::open(directory.path()).expect("a log");
+    log.append(&stream(0), None, record(b"first"))
+        .await
+        .expect("stored");
+    let reader = rusqlite::Connection::open(directory.path().join("log.db")).expect("opens");
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM records;")
+        .expect("a read begins");
+    let appends = (1..=400).map(|number| {
+        let (log, order) = (&log, stream(number));
+        async move { log.append(&order, None, record(&[7; 50_000])).await }
+    });
+    let answers = futures::future::join_all(appends);
+    let answers = tokio::time::timeout(std::time::Duration::from_secs(20), answers).await;
+    assert!(
+        answers
+            .expect("nobody waits for the reader")
+            .iter()
+            .all(Result::is_ok)
+    );
+    let wal = || {
+        let about = std::fs::metadata(directory.path().join("log.db-wal"));
+        about.expect("the write-ahead log").len()
+    };
+    assert!(
+        wal() > 16_000_000,
+        "the reader keeps what it may still need"
+    );
+    reader.execute_batch("COMMIT").expect("the read ends");
+    let before = wal();
+    for number in 401..=800 {
+        let order = stream(number);
+        log.append(&order, None, record(&[7; 50_000]))
+            .await
+            .expect("stored");
+    }
+    assert!(wal() < before * 3 / 2, "and after it the log starts over");
+    drop(reader);
+    log.close().await;
+}

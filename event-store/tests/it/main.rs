@@ -1,0 +1,8 @@
+//! The laws of the log and of the key store, run against every implementation.
+
+mod checker;
+mod crash;
+mod disk;
+mod embedded;
+mod keys;
+mod memory;
