@@ -4,5 +4,6 @@ mod checker;
 mod crash;
 mod disk;
 mod embedded;
+mod jetstream;
 mod keys;
 mod memory;
