@@ -17,7 +17,10 @@ fn build(overlay: &str) -> Option<String> {
 fn problems(manifests: &str) -> Option<Vec<String>> {
     let kubeconform = program("kubeconform")?;
     program("k8s-schemas")?;
-    let file = tempfile::NamedTempFile::new().expect("file");
+    let file = tempfile::Builder::new()
+        .suffix(".yaml")
+        .tempfile()
+        .expect("file");
     std::fs::write(file.path(), manifests).expect("written");
     let versions = std::fs::read_dir(folder().join("k8s-schemas")).expect("schemas");
     let mut problems = Vec::new();
