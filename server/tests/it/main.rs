@@ -1,5 +1,12 @@
 //! The service from outside: the real binary, real clients, real servers.
 
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test panics, prints what it skips, and reads its environment"
+)]
+
 mod harness;
 mod import;
 mod k8s;

@@ -1,5 +1,7 @@
 //! The service as a user meets it: grpcurl, grpc-health-probe, signals, NATS that comes and goes.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -179,6 +181,40 @@ fn grpc_health_probe_before_and_during_the_drain() {
         "draining is alive"
     );
     assert_eq!(server.wait(), 0);
+}
+
+#[test]
+fn the_admin_port_answers_probes_and_metrics() {
+    let folder = tempfile::tempdir().expect("folder");
+    let server = Server::ready(folder.path(), &[]);
+    server.client(&["place", "--line", "MUG:1:1"]);
+    server.digests();
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(&server.admin).expect("connected");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        )
+        .expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("read");
+        answer
+    };
+    for path in ["/startupz", "/livez", "/readyz"] {
+        assert!(
+            get(path).starts_with("HTTP/1.1 200"),
+            "{path}: {}",
+            get(path)
+        );
+    }
+    assert!(get("/nowhere").starts_with("HTTP/1.1 404"));
+    let metrics = get("/metrics");
+    for line in [
+        r#"orders_commands_total{command="CreateOrder",outcome="stored",reason=""} 1"#,
+        r#"orders_projection_lag_commits{projection="orders"} 0"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
 }
 
 #[test]
