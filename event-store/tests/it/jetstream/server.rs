@@ -20,7 +20,7 @@ pub(super) fn program(name: &str) -> Option<PathBuf> {
     find(name).or_else(|| {
         // Fetches it if it can be had; several tests may ask at once, the script lets one do it.
         let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/tests/tools/install");
-        let fetched = std::process::Command::new(install).arg(name).status();
+        let fetched = Command::new(install).arg(name).status();
         fetched
             .ok()
             .filter(std::process::ExitStatus::success)
