@@ -202,8 +202,13 @@ impl World {
             }
             Do::Refund { amount } => {
                 let payment_id = order.payments.first()?.payment_id.clone();
-                let kind = v1::RefundKind::Goodwill.into();
-                let amount = money(&currency, *amount);
+                let owed = -order.totals?.balance?.minor_units;
+                let (kind, amount) = if owed > 0 {
+                    (v1::RefundKind::Credit, owed)
+                } else {
+                    (v1::RefundKind::Goodwill, *amount)
+                };
+                let (kind, amount) = (kind.into(), money(&currency, amount));
                 send!(
                     refund_payment,
                     v1::RefundPaymentRequest {
