@@ -58,7 +58,7 @@ pub struct Embedded {
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Largest size of `log.db` in bytes, at which appends answer [`AppendError::Full`]; `None`:
-    /// the disk is the limit. The write-ahead log comes on top, about 64 MiB.
+    /// the disk is the limit. The write-ahead log comes on top, a few MiB.
     pub max_bytes: Option<u64>,
 }
 

@@ -51,6 +51,7 @@ mod tail;
 pub use config::{ConnectError, Credentials, JetStreamConfig, Tls};
 pub use keys::JetStreamKeys;
 
+use connection::Connection;
 use layout::Marks;
 use link::Link;
 use message::Subjects;
@@ -72,9 +73,9 @@ pub struct JetStream {
 
 #[derive(Debug)]
 struct Inner {
-    append: Context,
-    read: Context,
-    tail: Context,
+    append: Connection,
+    read: Connection,
+    tail: Connection,
     link: Arc<Link>,
     config: JetStreamConfig,
     subjects: Subjects,
@@ -155,9 +156,9 @@ impl JetStream {
         self.inner.link.close();
         self.inner.closing.cancel();
         self.prober.abort();
-        for context in [&self.inner.append, &self.inner.read, &self.inner.tail] {
-            let client = context.client();
-            if connection::is_connected(context) {
+        for connection in [&self.inner.append, &self.inner.read, &self.inner.tail] {
+            let client = connection.client();
+            if connection.is_connected() {
                 let flushed = tokio::time::timeout(self.inner.config.read_timeout, client.flush());
                 if !matches!(flushed.await, Ok(Ok(()))) {
                     tracing::warn!("the server did not confirm the last writes before the close");
@@ -196,12 +197,12 @@ impl Inner {
         let tail = connection::connect(&config, "tail", on_tail_event).await?;
         let version = append.server_info().version;
         let batched_reads = read.is_server_compatible(2, 11, 0);
-        let append = connection::context(append, config.ack_timeout);
-        let read = connection::context(read, config.read_timeout);
-        let tail = connection::context(tail, tail::ATTACH_TIMEOUT);
+        let append = Connection::new(append, config.ack_timeout);
+        let read = Connection::new(read, config.read_timeout);
+        let tail = Connection::new(tail, tail::ATTACH_TIMEOUT);
         let subjects = Subjects::new(&config.subject_prefix, config.partitions);
         // Making a replicated stream takes longer than a read may.
-        let patient = connection::context(append.client(), config.connect_timeout);
+        let patient = connection::context(append.client().clone(), config.connect_timeout);
         let found = layout::set_up(&patient, &config, &subjects).await?;
         for warning in &found.warnings {
             tracing::warn!(warning, "the log is configured otherwise");
@@ -209,8 +210,8 @@ impl Inner {
         let mut partitions = Vec::new();
         for name in layout::names(&config.stream, config.partitions) {
             partitions.push(PartitionStream {
-                read: handle(&read, &name).await?,
-                tail: handle(&tail, &name).await?,
+                read: handle(&read.context, &name).await?,
+                tail: handle(&tail.context, &name).await?,
                 name,
             });
         }

@@ -30,8 +30,10 @@ const CHUNK: usize = 256;
 /// Keys of one atomic batch. sled holds a lock of the whole process while it applies one, and keeps
 /// large batches in memory.
 const BATCH_KEYS: usize = 128;
-/// Between two questions for the log's head, and between two tries to reach it.
+/// Between two questions for the log's head.
 const PULSE: Duration = Duration::from_secs(1);
+/// Between two tries to attach. Each costs one question, and none while the log is disconnected.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// Keeps one projection up to date; one for each in a process.
 pub struct Projector<P: Projection> {
@@ -155,7 +157,7 @@ impl<P: Projection> Projector<P> {
             self.report(trouble);
             tokio::select! {
                 () = cancel.cancelled() => {}
-                () = tokio::time::sleep(PULSE) => {}
+                () = tokio::time::sleep(RETRY) => {}
             }
         }
         let views = Arc::clone(&self.views);

@@ -47,10 +47,19 @@ pub fn retryable<const N: usize>(
     Status::with_error_details(code, message, details)
 }
 
-/// `FIELD_INVALID` (or another reason of a wrong request) with all violations, up to a limit.
+/// `FIELD_INVALID` (or another reason of a wrong request) with all violations, up to a limit. The
+/// message and the metadata tell the first one.
 #[must_use]
 pub fn invalid(reason: &str, violations: &[Violation]) -> Status {
-    let mut details = details(reason, []);
+    let (message, mut details) = match violations.first() {
+        Some(first) => {
+            let (field, rule) = (brief(&first.field), brief(&first.rule));
+            let message = format!("{field} must be {rule}");
+            let metadata = [("field", field.to_owned()), ("rule", rule.to_owned())];
+            (message, details(reason, metadata))
+        }
+        None => ("the request is invalid".to_owned(), details(reason, [])),
+    };
     let mut bytes = 0;
     let mut listed = 0;
     for violation in violations.iter().take(MAX_VIOLATIONS) {
@@ -65,11 +74,18 @@ pub fn invalid(reason: &str, violations: &[Violation]) -> Status {
         let beyond = violations.len() - listed;
         details.add_bad_request_violation("", format!("and {beyond} more"));
     }
-    let message = match violations.first() {
-        Some(first) => format!("{} must be {}", first.field, first.rule),
-        None => "the request is invalid".to_owned(),
-    };
     Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+/// The beginning of a text: a path may hold a key that the caller made up, of any length.
+fn brief(text: &str) -> &str {
+    const BYTES: usize = 256;
+    let end = (0..=BYTES).rev().find(|at| text.is_char_boundary(*at));
+    if text.len() <= BYTES {
+        text
+    } else {
+        text.get(..end.unwrap_or(0)).unwrap_or_default()
+    }
 }
 
 /// The registry's word for a rejection.

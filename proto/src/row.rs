@@ -95,11 +95,8 @@ fn placed(stored: &v1::Order) -> Option<Placed> {
     stored.place_time.as_ref()?;
     let totals = stored.totals.as_ref()?;
     let units = |money: &Option<v1::Money>| money.as_ref().map(|money| money.minor_units);
-    let line_tax: i64 = stored
-        .lines
-        .iter()
-        .filter_map(|line| units(&line.tax))
-        .sum();
+    let mut taxes = stored.lines.iter().map(|line| units(&line.tax));
+    let line_tax = taxes.try_fold(0_i64, |sum, tax| sum.checked_add(tax?))?;
     let shipping_tax = units(&totals.tax)?.checked_sub(line_tax)?;
     let on_top = if stored.prices_include_tax {
         0

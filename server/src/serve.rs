@@ -225,10 +225,14 @@ fn assemble(config: &Config) -> anyhow::Result<Builder> {
     } else {
         log::in_background(builder)
     };
+    // The embedded log opens in milliseconds; NATS may take its time, and an intact view serves.
+    let before: &[&str] = if embedded { &[LOG] } else { &[] };
     Ok(builder
         .maybe_add(orders)
+        .after(before.iter().copied())
         .stops_before([LOG])
         .maybe_add(reports)
+        .after(before.iter().copied())
         .stops_before([LOG])
         .add(grpc)
         .stops_before([ORDERS, REPORTS, LOG, HEALTH])

@@ -50,12 +50,11 @@ pub(crate) struct Layout {
 /// Room for the pages that a writer touches, in KiB.
 const WRITER_CACHE_KIB: i64 = 65_536;
 
-/// Longest wait for a lock inside SQLite. Nobody else writes, so only a checkpoint ever waits, and
-/// it waits for one read at most.
+/// Longest wait for a lock inside SQLite. Nobody else writes, so only a checkpoint ever waits, for
+/// the reads under way.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Pages are 4 KiB: a commit of one record to an old stream dirties one index page and one leaf,
-/// and larger pages make that larger (figures in the ADR on the engine).
+/// SQLite's own default; 8 KiB was faster with few writers and slower with many (ADR 0004).
 pub(crate) const PAGE_BYTES: u32 = 4_096;
 
 /// Opens the writing connection, and makes the file when there is none.
@@ -93,14 +92,25 @@ pub(crate) fn meta<T: rusqlite::types::FromSql>(
         .optional()
 }
 
-/// Copies the write-ahead log into the file: (frames in the log, frames copied).
-///
-/// # Errors
-/// What SQLite says; not that a reader stood in the way, which shows in the numbers.
-pub(crate) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64)> {
+/// The write-ahead log after a checkpoint.
+pub(crate) struct Checkpoint {
+    /// A read or another checkpoint stood in the way; not everything asked for was done.
+    pub(crate) busy: bool,
+    /// Pages in the log.
+    pub(crate) pages: i64,
+}
+
+/// Copies the write-ahead log into the file. Modes are SQLite's: `NOOP` only looks, `PASSIVE` copies
+/// what it can, `RESTART` also starts the log over, `TRUNCATE` also cuts it to nothing.
+pub(crate) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Checkpoint> {
     let pragma = format!("PRAGMA wal_checkpoint({mode})");
     let mut statement = connection.prepare_cached(&pragma)?;
-    statement.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
+    statement.query_row([], |row| {
+        Ok(Checkpoint {
+            busy: row.get(0)?,
+            pages: row.get(1)?,
+        })
+    })
 }
 
 fn configure(connection: &Connection, layout: &Layout) -> rusqlite::Result<()> {

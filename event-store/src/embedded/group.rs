@@ -246,11 +246,10 @@ impl<L: Ledger> Writer<L> {
         let now = failure.map_or(Availability::Available, |cause| Availability::Unavailable {
             cause,
         });
-        self.available.available.send_if_modified(|known| {
-            let changed = *known != now;
-            *known = now;
-            changed
-        });
+        // Looked at first: a change waits for every borrow of the receivers, and it is rare.
+        if *self.available.available.borrow() != now {
+            self.available.available.send_replace(now);
+        }
     }
 }
 

@@ -24,8 +24,9 @@ pub(super) const LAYOUT: Layout = Layout {
             crc32c INTEGER NOT NULL
         );
         CREATE INDEX records_of_stream ON records (stream, seq);",
-    // Copying is the checkpointer's work; a commit must not do it in passing.
-    settings: "PRAGMA wal_autocheckpoint = 0;",
+    // Copying is the checkpointer's work; a commit must not do it in passing, and no writer waits
+    // long for a reader.
+    settings: "PRAGMA wal_autocheckpoint = 0; PRAGMA busy_timeout = 20;",
 };
 
 /// Streams whose end is remembered, about 15 MB. Any other costs one look into the index.
@@ -113,7 +114,6 @@ impl Ledger for Journal {
             return Ok(Err(AppendError::Conflict { actual }));
         }
         let sequence = self.insert(append.stream, &append.record)?;
-        self.checkpointer.count(append.record.payload.len());
         Ok(Ok(Position::new(PARTITION, sequence)))
     }
 

@@ -11,8 +11,8 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, ErrorCode};
 use backoff::backoff::Backoff as _;
 
-use super::message::{LABEL, label};
-use super::{Inner, MAX_RECORD_BYTES, connection, delays};
+use super::message::{LABEL, hex, label};
+use super::{Inner, MAX_RECORD_BYTES, delays};
 use crate::{AppendError, NewRecord, Partition, Position, ReadError, StreamId};
 
 /// How often one append is sent at most. A server that answers thrice with doubt, while the stream
@@ -105,7 +105,7 @@ impl Inner {
                 Ok(Settled::Conflict(actual)) => return Err(AppendError::Conflict { actual }),
                 Ok(Settled::NothingNew) if publishes < PUBLISHES_MAX => {
                     publishes += 1;
-                    if connection::is_connected(&self.append) {
+                    if self.append.is_connected() {
                         match self.publish(outgoing).await {
                             Attempt::Stored(sequence) => {
                                 return Ok(Position::new(outgoing.partition, sequence));
@@ -165,7 +165,10 @@ impl Inner {
         let partition = outgoing.partition;
         let message = message(outgoing);
         let losses = self.link.losses();
-        let sent = self.append.send_publish(outgoing.subject.clone(), message);
+        let sent = self
+            .append
+            .context
+            .send_publish(outgoing.subject.clone(), message);
         let ack = match sent.await {
             Ok(ack) => ack,
             Err(error) => return not_sent(&error, outgoing),
@@ -201,7 +204,7 @@ impl Inner {
         if let Some(cause) = self.link.refusal(partition) {
             return Err(AppendError::Unavailable { cause });
         }
-        if connection::is_connected(&self.append) {
+        if self.append.is_connected() {
             return Ok(());
         }
         Err(unavailable(
@@ -214,6 +217,7 @@ impl Inner {
         let message = PublishMessage::build().header(NATS_EXPECTED_STREAM, "-");
         let Ok(ack) = self
             .append
+            .context
             .send_publish(self.subjects.probe(partition), message)
             .await
         else {
@@ -229,14 +233,14 @@ impl Inner {
 fn message(outgoing: &Outgoing<'_>) -> PublishMessage {
     let record = outgoing.record;
     let mut headers = HeaderMap::new();
-    headers.insert(NATS_MESSAGE_ID, record.commit_id.to_string());
+    headers.insert(NATS_MESSAGE_ID, hex(record.commit_id.0));
     headers.insert(NATS_EXPECTED_STREAM, outgoing.stream_name);
     headers.insert(
         NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
         HeaderValue::from(outgoing.expected),
     );
     if !record.label.is_empty() {
-        headers.insert(LABEL, label(&record.label));
+        headers.insert(LABEL, &*label(&record.label));
     }
     PublishMessage::build()
         .headers(headers)

@@ -145,7 +145,32 @@ fn percent_decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The context of one connection. Each spawns a task, so it is made once.
+/// One connection and its context. A context spawns a task, so it is made once.
+#[derive(Debug)]
+pub(super) struct Connection {
+    client: Client,
+    pub(super) context: Context,
+}
+
+impl Connection {
+    pub(super) fn new(client: Client, timeout: Duration) -> Self {
+        Self {
+            context: context(client.clone(), timeout),
+            client,
+        }
+    }
+
+    /// Borrowed: the context gives only clones, and a clone costs as much as half an append.
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Whether the client is connected at this moment.
+    pub(super) fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+}
+
 pub(super) fn context(client: Client, timeout: Duration) -> Context {
     ContextBuilder::new()
         .timeout(timeout)
@@ -192,11 +217,6 @@ pub(super) fn check_server(client: &Client, config: &JetStreamConfig) -> Result<
         )));
     }
     Ok(())
-}
-
-/// Whether the client is connected at this moment.
-pub(super) fn is_connected(context: &Context) -> bool {
-    context.client().connection_state() == State::Connected
 }
 
 #[cfg(test)]

@@ -20,14 +20,15 @@ use std::sync::Arc;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::{PublishMessage, StreamMessage};
 use async_nats::jetstream::stream::{Config, RawMessageError, RawMessageErrorKind, Stream};
-use async_nats::jetstream::{self, Context, ErrorCode};
+use async_nats::jetstream::{self, ErrorCode};
 use async_trait::async_trait;
 use backoff::backoff::Backoff as _;
 use zeroize::Zeroizing;
 
 use super::compare;
 use super::config::{ConnectError, JetStreamConfig};
-use super::{Inner, connection, delays, handle, layout};
+use super::connection::Connection;
+use super::{Inner, delays, handle, layout};
 use crate::{DataKey, KeyError, KeyId, KeyState, KeyStore, StreamId};
 
 /// First byte of a message that holds a key: id and secret follow.
@@ -46,7 +47,7 @@ pub struct JetStreamKeys {
     name: String,
     subject_prefix: String,
     stream: Stream<()>,
-    context: Context,
+    connection: Connection,
 }
 
 /// The last message under a stream's subject.
@@ -67,13 +68,14 @@ impl JetStreamKeys {
     pub(super) async fn open(inner: &Arc<Inner>) -> Result<Self, ConnectError> {
         let config = &inner.config;
         let name = format!("{}-KEYS", config.stream);
-        let context = connection::context(inner.read.client(), config.ack_timeout);
+        let connection = Connection::new(inner.read.client().clone(), config.ack_timeout);
+        let context = &connection.context;
         let wanted = wanted(config, &name);
-        let info = match layout::find(&context, &name).await? {
+        let info = match layout::find(context, &name).await? {
             Some(info) => info,
             None => {
                 refuse_creation(inner, &name).await?;
-                layout::create(&context, wanted.clone()).await?
+                layout::create(context, wanted.clone()).await?
             }
         };
         let differences = compare::compare(&wanted, &info.config);
@@ -83,10 +85,10 @@ impl JetStreamKeys {
         }
         Ok(Self {
             inner: inner.clone(),
-            stream: handle(&context, &name).await?,
+            stream: handle(context, &name).await?,
             subject_prefix: subject_prefix(&name),
             name,
-            context,
+            connection,
         })
     }
 
@@ -115,7 +117,12 @@ impl JetStreamKeys {
             .expected_stream(&self.name)
             .expected_last_subject_sequence(expected)
             .payload(payload.into());
-        let outcome = match self.context.send_publish(subject.to_owned(), message).await {
+        let outcome = match self
+            .connection
+            .context
+            .send_publish(subject.to_owned(), message)
+            .await
+        {
             Ok(ack) => ack.await,
             Err(error) => return Err(unavailable(error)),
         };
@@ -151,7 +158,7 @@ impl JetStreamKeys {
     }
 
     fn check_reachable(&self) -> Result<(), KeyError> {
-        if connection::is_connected(&self.context) {
+        if self.connection.is_connected() {
             return Ok(());
         }
         Err(unavailable("the connection to the server is lost"))

@@ -11,7 +11,7 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy
 
 use super::compare::{self, Differences};
 use super::config::{ConnectError, JetStreamConfig};
-use super::message::{Subjects, digest, parse_hex};
+use super::message::{Subjects, digest, hex, parse_hex};
 use crate::{LogIdentity, Partition};
 
 /// The number of this layout. Another one is another program's log.
@@ -50,7 +50,6 @@ impl Marks {
     }
 
     fn fields(&self) -> [(&'static str, String); 5] {
-        let hex = |id: [u8; 16]| format!("{:032x}", u128::from_be_bytes(id));
         [
             ("orders-log-id", hex(self.log_id)),
             ("orders-stream-id", hex(self.stream_id)),

@@ -1,12 +1,11 @@
 //! Whether the log can be written now.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::Event;
-use async_nats::connection::State;
 use tokio::sync::{Notify, watch};
 
 use super::Inner;
@@ -24,6 +23,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Link {
     facts: Mutex<Facts>,
     availability: watch::Sender<Availability>,
+    /// Whether it is not available: what every append asks, without a lock.
+    blocked: AtomicBool,
     silence: Notify,
     /// Counts lost connections.
     losses: AtomicU64,
@@ -56,6 +57,7 @@ impl Link {
         Arc::new(Self {
             facts: Mutex::default(),
             availability: watch::Sender::new(Availability::Available),
+            blocked: AtomicBool::new(false),
             silence: Notify::new(),
             losses: AtomicU64::new(0),
         })
@@ -67,14 +69,18 @@ impl Link {
 
     /// Why an append to `partition` cannot be tried now, if so.
     pub(super) fn refusal(&self, partition: Partition) -> Option<String> {
-        let Availability::Unavailable { cause } = &*self.availability.borrow() else {
+        if !self.blocked.load(Ordering::Acquire) {
             return None;
-        };
-        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        if facts.disconnected || facts.closed {
-            return Some(cause.clone());
         }
-        facts.silent.get(&partition).cloned()
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        match facts.availability() {
+            Availability::Unavailable { cause } if facts.disconnected || facts.closed => {
+                Some(cause)
+            }
+            Availability::Unavailable { .. } | Availability::Available => {
+                facts.silent.get(&partition).cloned()
+            }
+        }
     }
 
     pub(super) fn note_event(&self, event: &Event) {
@@ -121,6 +127,8 @@ impl Link {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut facts);
         let now = facts.availability();
+        self.blocked
+            .store(now != Availability::Available, Ordering::Release);
         self.availability.send_if_modified(|availability| {
             let changed = *availability != now;
             if changed {
@@ -151,7 +159,7 @@ pub(super) async fn probe_silent(inner: Arc<Inner>) {
         inner.link.silence.notified().await;
         loop {
             for partition in inner.link.silent() {
-                let connected = inner.append.client().connection_state() == State::Connected;
+                let connected = inner.append.is_connected();
                 if connected && inner.is_answering(partition).await {
                     inner.link.note_answer(partition);
                 }

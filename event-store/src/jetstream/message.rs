@@ -1,5 +1,7 @@
 //! Between messages of the server and records of the log.
 
+use std::borrow::Cow;
+
 use async_nats::HeaderMap;
 use async_nats::header::{HeaderName, NATS_MESSAGE_ID};
 use async_nats::jetstream::message::StreamMessage;
@@ -128,8 +130,16 @@ pub(super) fn parse_hex(text: &str) -> Option<[u8; 16]> {
         .map(u128::to_be_bytes)
 }
 
+/// 32 hexadecimal digits of 16 bytes.
+pub(super) fn hex(bytes: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(bytes))
+}
+
 /// A label as a header can carry it: printable ASCII, cut at [`LABEL_BYTES_MAX`].
-pub(super) fn label(text: &str) -> String {
+pub(super) fn label(text: &str) -> Cow<'_, str> {
+    if text.len() <= LABEL_BYTES_MAX && text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     text.chars()
         .take(LABEL_BYTES_MAX)
         .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
@@ -144,6 +154,7 @@ mod tests {
     fn ids_survive_their_text() {
         let id = CommitId([0x0f; 16]);
         assert_eq!(parse_hex(&id.to_string()), Some(id.0));
+        assert_eq!(hex(id.0), id.to_string());
         for text in ["", "0f", &"g".repeat(32), &"+".repeat(32)] {
             assert_eq!(parse_hex(text), None);
         }

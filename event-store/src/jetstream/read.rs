@@ -14,7 +14,7 @@ use futures::future::try_join_all;
 use serde::Serialize;
 
 use super::layout::{self, Marks};
-use super::{Inner, PartitionStream, Seen, connection};
+use super::{Inner, PartitionStream, Seen};
 use crate::{Consistency, Head, Partition, Position, ReadError, Record, StreamId};
 
 /// Records per batched direct get. Few streams are longer, and one answer stays below what a
@@ -249,7 +249,7 @@ impl Inner {
         if self.closing.is_cancelled() {
             return Err(unavailable("the log was closed"));
         }
-        if connection::is_connected(&self.read) {
+        if self.read.is_connected() {
             return Ok(());
         }
         Err(unavailable("the connection to the server is lost"))

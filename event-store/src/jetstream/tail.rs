@@ -23,7 +23,7 @@ use futures::stream::{self, StreamExt as _};
 use tokio::sync::watch;
 
 use super::layout::Marks;
-use super::{Inner, PartitionStream, connection, delays};
+use super::{Inner, PartitionStream, delays};
 use crate::{LogIdentity, Partition, Position, Positions, Record, Tail, TailError};
 
 /// Bound of each request that makes a consumer.
@@ -181,7 +181,7 @@ impl PartitionTail {
     /// the same log and that it still has what follows.
     async fn attach(&mut self) -> Result<Session, Broken> {
         self.connections.mark_unchanged();
-        if !connection::is_connected(&self.inner.tail) {
+        if !self.inner.tail.is_connected() {
             return Err(Broken::Retry("not connected".to_owned()));
         }
         let stream = self.stream()?;

@@ -165,8 +165,8 @@ impl Book {
 
     /// Copies the write-ahead log into the file and cuts it to nothing.
     fn empty_the_log(&self) -> rusqlite::Result<()> {
-        let (left, _copied) = file::checkpoint(&self.connection, "TRUNCATE")?;
-        if left == 0 {
+        let after = file::checkpoint(&self.connection, "TRUNCATE")?;
+        if !after.busy && after.pages == 0 {
             return Ok(());
         }
         let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);

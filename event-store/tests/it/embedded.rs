@@ -334,3 +334,48 @@ async fn forgotten_streams_are_looked_up() {
         .await
         .expect("stored");
 }
+
+/// A read that takes long holds its place in the write-ahead log, and nobody up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_read_from_outside_does_not_stop_writers() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = Embedded::open(directory.path()).expect("a log");
+    log.append(&stream(0), None, record(b"first"))
+        .await
+        .expect("stored");
+    let reader = rusqlite::Connection::open(directory.path().join("log.db")).expect("opens");
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM records;")
+        .expect("a read begins");
+    let appends = (1..=400).map(|number| {
+        let (log, order) = (&log, stream(number));
+        async move { log.append(&order, None, record(&[7; 50_000])).await }
+    });
+    let answers = futures::future::join_all(appends);
+    let answers = tokio::time::timeout(std::time::Duration::from_secs(20), answers).await;
+    assert!(
+        answers
+            .expect("nobody waits for the reader")
+            .iter()
+            .all(Result::is_ok)
+    );
+    let wal = || {
+        let about = std::fs::metadata(directory.path().join("log.db-wal"));
+        about.expect("the write-ahead log").len()
+    };
+    assert!(
+        wal() > 16_000_000,
+        "the reader keeps what it may still need"
+    );
+    reader.execute_batch("COMMIT").expect("the read ends");
+    let before = wal();
+    for number in 401..=800 {
+        let order = stream(number);
+        log.append(&order, None, record(&[7; 50_000]))
+            .await
+            .expect("stored");
+    }
+    assert!(wal() < before * 3 / 2, "and after it the log starts over");
+    drop(reader);
+    log.close().await;
+}

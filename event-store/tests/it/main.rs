@@ -2,6 +2,8 @@
 
 mod checker;
 mod crash;
+mod disk;
 mod embedded;
+mod jetstream;
 mod keys;
 mod memory;

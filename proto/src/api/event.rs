@@ -1,11 +1,15 @@
 //! Events as the history shows them.
 
 use order::Event;
+use order::command::LineQuantity;
 use order::event::{
-    LineAdded, LineValue, OrderAnnotated, OrderCreated, OrderPlaced, PaymentAuthorized,
-    PaymentRefunded,
+    ItemsShipped, LineAdded, LineValue, OrderAnnotated, OrderCreated, OrderPlaced,
+    PaymentAuthorized, PaymentRefunded, Shipping,
 };
-use order::value::{Amount, Currency, Note, Private};
+use order::value::{
+    Amount, CancelReason, Currency, HoldReason, LineId, Note, PaymentId, Private, PspReference,
+    Quantity, ReturnId, ReturnReason, ShipmentId, Text,
+};
 
 use super::{address, customer, discount, kind, money, ppm, quantities, text, timestamp};
 use crate::commit::Commit;
@@ -46,26 +50,17 @@ pub fn event(
     })
 }
 
+/// One arm for each kind: what is not listed here does not compile.
 fn payload(event: &Event, currency: Currency) -> Payload {
-    let money = |amount: Amount| Some(money(currency, amount));
+    let money = |amount: &Amount| Some(money(currency, *amount));
     match event {
         Event::OrderCreated(created) => Payload::OrderCreated(order_created(created)),
         Event::LineAdded(added) => Payload::LineAdded(line_added(added, currency)),
-        Event::LineQuantitySet { line_id, quantity } => {
-            Payload::LineQuantitySet(v1::LineQuantitySet {
-                line_id: line_id.to_string(),
-                quantity: quantity.units().into(),
-            })
-        }
+        Event::LineQuantitySet { line_id, quantity } => line_quantity_set(line_id, *quantity),
         Event::LineRemoved { line_id } => Payload::LineRemoved(v1::LineRemoved {
             line_id: line_id.to_string(),
         }),
-        Event::ShippingSet(shipping) => Payload::ShippingSet(v1::ShippingSet {
-            shipping: Some(v1::Shipping {
-                address: address(&shipping.destination),
-                ..super::shipping(shipping, currency)
-            }),
-        }),
+        Event::ShippingSet(shipping) => Payload::ShippingSet(shipping_set(shipping, currency)),
         Event::DiscountsSet { discounts } => Payload::DiscountsSet(v1::DiscountsSet {
             discounts: discounts.iter().map(discount).collect(),
         }),
@@ -73,68 +68,30 @@ fn payload(event: &Event, currency: Currency) -> Payload {
             customer: customer(set),
         }),
         Event::OrderPlaced(placed) => Payload::OrderPlaced(order_placed(placed, currency)),
-        Event::PaymentAuthorized(authorized) => {
-            Payload::PaymentAuthorized(payment_authorized(authorized, currency))
-        }
+        Event::PaymentAuthorized(authorized) => payment_authorized(authorized, currency),
         Event::PaymentCaptured {
             payment_id,
             amount,
             psp_reference,
-        } => Payload::PaymentCaptured(v1::PaymentCaptured {
-            payment_id: payment_id.to_string(),
-            amount: money(*amount),
-            psp_reference: psp_reference.to_string(),
-        }),
+        } => payment_captured(payment_id, money(amount), psp_reference),
         Event::PaymentVoided {
             payment_id,
             amount,
             psp_reference,
-        } => Payload::PaymentVoided(v1::PaymentVoided {
-            payment_id: payment_id.to_string(),
-            amount: money(*amount),
-            psp_reference: text(psp_reference.as_ref()),
-        }),
-        Event::PaymentRefunded(refunded) => {
-            Payload::PaymentRefunded(payment_refunded(refunded, currency))
-        }
+        } => payment_voided(payment_id, money(amount), psp_reference.as_ref()),
+        Event::PaymentRefunded(refunded) => payment_refunded(refunded, currency),
         Event::PaymentFailed {
             method,
             amount,
             psp_reference,
             decline_code,
-        } => Payload::PaymentFailed(v1::PaymentFailed {
-            method: method.to_string(),
-            amount: money(*amount),
-            psp_reference: psp_reference.to_string(),
-            decline_code: decline_code.to_string(),
-        }),
-        Event::OrderAnnotated(annotated) => Payload::OrderAnnotated(order_annotated(annotated)),
-        Event::PersonalDataErased { .. } => Payload::PersonalDataErased(v1::PersonalDataErased {}),
-        Event::OrderCompleted => Payload::OrderCompleted(v1::OrderCompleted {}),
-        goods => self::goods(goods, currency),
-    }
-}
-
-fn goods(event: &Event, currency: Currency) -> Payload {
-    match event {
-        Event::ItemsShipped(shipped) => Payload::ItemsShipped(v1::ItemsShipped {
-            shipment_id: shipped.shipment_id.to_string(),
-            items: quantities(&shipped.items),
-            carrier: shipped.carrier.to_string(),
-            tracking_number: shipped.tracking_number.to_string(),
-        }),
-        Event::ShipmentDelivered { shipment_id } => {
-            Payload::ShipmentDelivered(v1::ShipmentDelivered {
-                shipment_id: shipment_id.to_string(),
-            })
+        } => payment_failed(method, money(amount), psp_reference, decline_code),
+        Event::ItemsShipped(shipped) => items_shipped(shipped),
+        Event::ShipmentDelivered { shipment_id } => shipment_delivered(shipment_id),
+        Event::ShipmentFailed { shipment_id } => shipment_failed(shipment_id),
+        Event::ItemsCancelled { items, reason } => {
+            items_cancelled(values(items, currency), *reason)
         }
-        Event::ShipmentFailed { shipment_id } => Payload::ShipmentFailed(v1::ShipmentFailed {
-            shipment_id: shipment_id.to_string(),
-        }),
-        Event::ItemsCancelled { items, reason } => Payload::ItemsCancelled(v1::ItemsCancelled {
-            items: values(items, currency),
-            cancel_reason: kind::cancel_reason(*reason).into(),
-        }),
         Event::OrderCancelled {
             items,
             shipping_value,
@@ -142,31 +99,128 @@ fn goods(event: &Event, currency: Currency) -> Payload {
             reason,
         } => Payload::OrderCancelled(v1::OrderCancelled {
             items: values(items, currency),
-            shipping_value: Some(money(currency, *shipping_value)),
-            shipping_tax: Some(money(currency, *shipping_tax)),
+            shipping_value: money(shipping_value),
+            shipping_tax: money(shipping_tax),
             cancel_reason: kind::cancel_reason(*reason).into(),
         }),
         Event::ReturnRequested {
             return_id,
             items,
             reason,
-        } => Payload::ReturnRequested(v1::ReturnRequested {
-            return_id: return_id.to_string(),
-            items: quantities(items),
-            return_reason: kind::return_reason(*reason).into(),
-        }),
-        Event::ReturnReceived { return_id, items } => Payload::ReturnReceived(v1::ReturnReceived {
-            return_id: return_id.to_string(),
-            items: values(items, currency),
-        }),
-        Event::OrderHeld { reason } => Payload::OrderHeld(v1::OrderHeld {
-            hold_reason: kind::hold_reason(*reason).into(),
-        }),
-        Event::OrderReleased { reason } => Payload::OrderReleased(v1::OrderReleased {
-            hold_reason: kind::hold_reason(*reason).into(),
-        }),
-        _elsewhere => Payload::OrderCompleted(v1::OrderCompleted {}),
+        } => return_requested(return_id, items, *reason),
+        Event::ReturnReceived { return_id, items } => {
+            return_received(return_id, values(items, currency))
+        }
+        Event::OrderHeld { reason } => order_held(*reason),
+        Event::OrderReleased { reason } => order_released(*reason),
+        Event::OrderAnnotated(annotated) => Payload::OrderAnnotated(order_annotated(annotated)),
+        Event::PersonalDataErased { .. } => Payload::PersonalDataErased(v1::PersonalDataErased {}),
+        Event::OrderCompleted => Payload::OrderCompleted(v1::OrderCompleted {}),
     }
+}
+
+fn line_quantity_set(line_id: &LineId, quantity: Quantity) -> Payload {
+    Payload::LineQuantitySet(v1::LineQuantitySet {
+        line_id: line_id.to_string(),
+        quantity: quantity.units().into(),
+    })
+}
+
+fn shipping_set(shipping: &Shipping, currency: Currency) -> v1::ShippingSet {
+    v1::ShippingSet {
+        shipping: Some(v1::Shipping {
+            address: address(&shipping.destination),
+            ..super::shipping(shipping, currency)
+        }),
+    }
+}
+
+fn payment_captured(
+    payment_id: &PaymentId,
+    amount: Option<v1::Money>,
+    reference: &PspReference,
+) -> Payload {
+    Payload::PaymentCaptured(v1::PaymentCaptured {
+        payment_id: payment_id.to_string(),
+        amount,
+        psp_reference: reference.to_string(),
+    })
+}
+
+fn payment_voided(
+    payment_id: &PaymentId,
+    amount: Option<v1::Money>,
+    reference: Option<&PspReference>,
+) -> Payload {
+    Payload::PaymentVoided(v1::PaymentVoided {
+        payment_id: payment_id.to_string(),
+        amount,
+        psp_reference: text(reference),
+    })
+}
+
+fn payment_failed(
+    method: &Text,
+    amount: Option<v1::Money>,
+    reference: &PspReference,
+    decline_code: &Text,
+) -> Payload {
+    Payload::PaymentFailed(v1::PaymentFailed {
+        method: method.to_string(),
+        amount,
+        psp_reference: reference.to_string(),
+        decline_code: decline_code.to_string(),
+    })
+}
+
+fn items_shipped(shipped: &ItemsShipped) -> Payload {
+    Payload::ItemsShipped(v1::ItemsShipped {
+        shipment_id: shipped.shipment_id.to_string(),
+        items: quantities(&shipped.items),
+        carrier: shipped.carrier.to_string(),
+        tracking_number: shipped.tracking_number.to_string(),
+    })
+}
+
+fn shipment_delivered(shipment_id: &ShipmentId) -> Payload {
+    let shipment_id = shipment_id.to_string();
+    Payload::ShipmentDelivered(v1::ShipmentDelivered { shipment_id })
+}
+
+fn shipment_failed(shipment_id: &ShipmentId) -> Payload {
+    let shipment_id = shipment_id.to_string();
+    Payload::ShipmentFailed(v1::ShipmentFailed { shipment_id })
+}
+
+fn items_cancelled(items: Vec<v1::LineValue>, reason: CancelReason) -> Payload {
+    let cancel_reason = kind::cancel_reason(reason).into();
+    Payload::ItemsCancelled(v1::ItemsCancelled {
+        items,
+        cancel_reason,
+    })
+}
+
+fn return_requested(return_id: &ReturnId, items: &[LineQuantity], reason: ReturnReason) -> Payload {
+    Payload::ReturnRequested(v1::ReturnRequested {
+        return_id: return_id.to_string(),
+        items: quantities(items),
+        return_reason: kind::return_reason(reason).into(),
+    })
+}
+
+fn return_received(return_id: &ReturnId, items: Vec<v1::LineValue>) -> Payload {
+    let return_id = return_id.to_string();
+    Payload::ReturnReceived(v1::ReturnReceived { return_id, items })
+}
+
+fn order_held(reason: HoldReason) -> Payload {
+    let hold_reason = kind::hold_reason(reason).into();
+    Payload::OrderHeld(v1::OrderHeld { hold_reason })
+}
+
+fn order_released(reason: HoldReason) -> Payload {
+    let hold_reason = kind::hold_reason(reason).into();
+    Payload::OrderReleased(v1::OrderReleased { hold_reason })
 }
 
 fn order_created(created: &OrderCreated) -> v1::OrderCreated {
@@ -214,24 +268,24 @@ fn order_placed(placed: &OrderPlaced, currency: Currency) -> v1::OrderPlaced {
     }
 }
 
-fn payment_authorized(authorized: &PaymentAuthorized, currency: Currency) -> v1::PaymentAuthorized {
-    v1::PaymentAuthorized {
+fn payment_authorized(authorized: &PaymentAuthorized, currency: Currency) -> Payload {
+    Payload::PaymentAuthorized(v1::PaymentAuthorized {
         payment_id: authorized.payment_id.to_string(),
         amount: Some(money(currency, authorized.amount)),
         method: authorized.method.to_string(),
         psp_reference: authorized.psp_reference.to_string(),
         expire_time: authorized.expire_time.map(timestamp),
-    }
+    })
 }
 
-fn payment_refunded(refunded: &PaymentRefunded, currency: Currency) -> v1::PaymentRefunded {
-    v1::PaymentRefunded {
+fn payment_refunded(refunded: &PaymentRefunded, currency: Currency) -> Payload {
+    Payload::PaymentRefunded(v1::PaymentRefunded {
         payment_id: refunded.payment_id.to_string(),
         amount: Some(money(currency, refunded.amount)),
         kind: kind::refund_kind(refunded.kind).into(),
         return_id: text(refunded.return_id.as_ref()),
         psp_reference: refunded.psp_reference.to_string(),
-    }
+    })
 }
 
 fn order_annotated(annotated: &OrderAnnotated) -> v1::OrderAnnotated {

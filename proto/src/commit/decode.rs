@@ -1,4 +1,10 @@
 //! From the log's messages to the domain.
+//!
+//! Values are read by the constructors of the domain. Their rules may therefore only ever widen: what
+//! was valid when it was stored must stay a value. A rule for new input that is stricter belongs to
+//! the parsing of requests.
+
+mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +15,16 @@ use order::event::{
     PaymentAuthorized, PaymentRefunded, PlacedLine, Shipping,
 };
 use order::value::{
-    Actor, ActorId, ActorKind, Amount, CancelReason, Channel, Country, Currency, Customer,
-    CustomerId, Destination, DiscountId, HoldReason, InvalidValue, LineId, MetadataKey, OrderId,
-    PaymentId, PaymentTerms, Private, PspReference, Quantity, RatePpm, RefundKind, RequestId,
-    ReturnId, ReturnReason, SealedBytes, ShipmentId, Sku, Tag, Text, Timestamp,
+    Actor, ActorId, ActorKind, Channel, Country, Currency, Customer, CustomerId, Destination,
+    DiscountId, MetadataKey, OrderId, PaymentTerms, Private, PspReference, RefundKind, RequestId,
+    ReturnId, SealedBytes, Sku, Tag, Text,
 };
 
+use self::value::{
+    amount, cancel_reason, fixed, hold_reason, invalid, line_id, optional, optional_fixed,
+    payment_id, psp_reference, quantity, rate, required_time, return_reason, shipment_id, text,
+    time, value,
+};
 use super::{Commit, DecodeError, SCHEMA};
 use crate::log::v1;
 use crate::log::v1::event::Event as Wire;
@@ -22,10 +32,10 @@ use crate::log::v1::event::Event as Wire;
 type Decoded<T> = Result<T, DecodeError>;
 
 pub(super) fn commit(wire: v1::Commit) -> Decoded<Commit> {
-    if wire.schema != SCHEMA {
-        return Err(DecodeError::NewerSchema {
-            schema: wire.schema,
-        });
+    match wire.schema {
+        0 => return invalid("schema"),
+        SCHEMA => {}
+        schema => return Err(DecodeError::NewerSchema { schema }),
     }
     let decode_event = |(index, event): (usize, v1::Event)| match event.event {
         Some(event) => self::event(upcast(event)),
@@ -84,42 +94,11 @@ fn event(event: Wire) -> Decoded<Event> {
         Wire::PaymentAuthorized(authorized) => {
             Event::PaymentAuthorized(payment_authorized(&authorized)?)
         }
-        Wire::PaymentCaptured(captured) => Event::PaymentCaptured {
-            payment_id: payment_id(&captured.payment_id)?,
-            amount: amount(captured.amount)?,
-            psp_reference: psp_reference(&captured.psp_reference)?,
-        },
-        Wire::PaymentVoided(voided) => Event::PaymentVoided {
-            payment_id: payment_id(&voided.payment_id)?,
-            amount: amount(voided.amount)?,
-            psp_reference: optional(&voided.psp_reference, PspReference::new, "psp_reference")?,
-        },
+        Wire::PaymentCaptured(captured) => payment_captured(&captured)?,
+        Wire::PaymentVoided(voided) => payment_voided(&voided)?,
         Wire::PaymentRefunded(refunded) => Event::PaymentRefunded(payment_refunded(&refunded)?),
-        Wire::PaymentFailed(failed) => Event::PaymentFailed {
-            method: text(&failed.method)?,
-            amount: amount(failed.amount)?,
-            psp_reference: psp_reference(&failed.psp_reference)?,
-            decline_code: text(&failed.decline_code)?,
-        },
-        Wire::ItemsShipped(shipped) => Event::ItemsShipped(ItemsShipped {
-            shipment_id: shipment_id(&shipped.shipment_id)?,
-            items: quantities(&shipped.items)?,
-            carrier: text(&shipped.carrier)?,
-            tracking_number: text(&shipped.tracking_number)?,
-        }),
-        Wire::OrderAnnotated(annotated) => {
-            Event::OrderAnnotated(Box::new(order_annotated(annotated)?))
-        }
-        Wire::PersonalDataErased(erased) => Event::PersonalDataErased {
-            key_id: optional_fixed(&erased.key_id, "key_id")?,
-        },
-        Wire::OrderCompleted(v1::OrderCompleted {}) => Event::OrderCompleted,
-        other => goods(other)?,
-    })
-}
-
-fn goods(event: Wire) -> Decoded<Event> {
-    Ok(match event {
+        Wire::PaymentFailed(failed) => payment_failed(&failed)?,
+        Wire::ItemsShipped(shipped) => Event::ItemsShipped(items_shipped(&shipped)?),
         Wire::ShipmentDelivered(delivered) => Event::ShipmentDelivered {
             shipment_id: shipment_id(&delivered.shipment_id)?,
         },
@@ -130,28 +109,80 @@ fn goods(event: Wire) -> Decoded<Event> {
             items: values(&cancelled.items)?,
             reason: cancel_reason(cancelled.cancel_reason())?,
         },
-        Wire::OrderCancelled(cancelled) => Event::OrderCancelled {
-            items: values(&cancelled.items)?,
-            shipping_value: amount(cancelled.shipping_value)?,
-            shipping_tax: amount(cancelled.shipping_tax)?,
-            reason: cancel_reason(cancelled.cancel_reason())?,
-        },
-        Wire::ReturnRequested(requested) => Event::ReturnRequested {
-            return_id: value(ReturnId::new(&requested.return_id), "return_id")?,
-            items: quantities(&requested.items)?,
-            reason: return_reason(requested.return_reason())?,
-        },
-        Wire::ReturnReceived(received) => Event::ReturnReceived {
-            return_id: value(ReturnId::new(&received.return_id), "return_id")?,
-            items: values(&received.items)?,
-        },
+        Wire::OrderCancelled(cancelled) => order_cancelled(&cancelled)?,
+        Wire::ReturnRequested(requested) => return_requested(&requested)?,
+        Wire::ReturnReceived(received) => return_received(&received)?,
         Wire::OrderHeld(held) => Event::OrderHeld {
             reason: hold_reason(held.hold_reason())?,
         },
         Wire::OrderReleased(released) => Event::OrderReleased {
             reason: hold_reason(released.hold_reason())?,
         },
-        _decoded_above => return Err(DecodeError::InvalidValue { field: "event" }),
+        Wire::OrderAnnotated(annotated) => {
+            Event::OrderAnnotated(Box::new(order_annotated(annotated)?))
+        }
+        Wire::PersonalDataErased(erased) => Event::PersonalDataErased {
+            key_id: optional_fixed(&erased.key_id, "key_id")?,
+        },
+        Wire::OrderCompleted(v1::OrderCompleted {}) => Event::OrderCompleted,
+    })
+}
+
+fn payment_captured(captured: &v1::PaymentCaptured) -> Decoded<Event> {
+    Ok(Event::PaymentCaptured {
+        payment_id: payment_id(&captured.payment_id)?,
+        amount: amount(captured.amount)?,
+        psp_reference: psp_reference(&captured.psp_reference)?,
+    })
+}
+
+fn payment_voided(voided: &v1::PaymentVoided) -> Decoded<Event> {
+    Ok(Event::PaymentVoided {
+        payment_id: payment_id(&voided.payment_id)?,
+        amount: amount(voided.amount)?,
+        psp_reference: optional(&voided.psp_reference, PspReference::new, "psp_reference")?,
+    })
+}
+
+fn payment_failed(failed: &v1::PaymentFailed) -> Decoded<Event> {
+    Ok(Event::PaymentFailed {
+        method: text(&failed.method)?,
+        amount: amount(failed.amount)?,
+        psp_reference: psp_reference(&failed.psp_reference)?,
+        decline_code: text(&failed.decline_code)?,
+    })
+}
+
+fn items_shipped(shipped: &v1::ItemsShipped) -> Decoded<ItemsShipped> {
+    Ok(ItemsShipped {
+        shipment_id: shipment_id(&shipped.shipment_id)?,
+        items: quantities(&shipped.items)?,
+        carrier: text(&shipped.carrier)?,
+        tracking_number: text(&shipped.tracking_number)?,
+    })
+}
+
+fn order_cancelled(cancelled: &v1::OrderCancelled) -> Decoded<Event> {
+    Ok(Event::OrderCancelled {
+        items: values(&cancelled.items)?,
+        shipping_value: amount(cancelled.shipping_value)?,
+        shipping_tax: amount(cancelled.shipping_tax)?,
+        reason: cancel_reason(cancelled.cancel_reason())?,
+    })
+}
+
+fn return_requested(requested: &v1::ReturnRequested) -> Decoded<Event> {
+    Ok(Event::ReturnRequested {
+        return_id: value(ReturnId::new(&requested.return_id), "return_id")?,
+        items: quantities(&requested.items)?,
+        reason: return_reason(requested.return_reason())?,
+    })
+}
+
+fn return_received(received: &v1::ReturnReceived) -> Decoded<Event> {
+    Ok(Event::ReturnReceived {
+        return_id: value(ReturnId::new(&received.return_id), "return_id")?,
+        items: values(&received.items)?,
     })
 }
 
@@ -335,119 +366,4 @@ fn sealed<T>(sealed: Option<v1::Sealed>) -> Decoded<Option<Private<T>>> {
         nonce: fixed(&sealed.nonce, "nonce")?,
         ciphertext: sealed.ciphertext,
     })))
-}
-
-fn cancel_reason(reason: v1::CancelReason) -> Decoded<CancelReason> {
-    Ok(match reason {
-        v1::CancelReason::Customer => CancelReason::Customer,
-        v1::CancelReason::Inventory => CancelReason::Inventory,
-        v1::CancelReason::Fraud => CancelReason::Fraud,
-        v1::CancelReason::PaymentDeclined => CancelReason::PaymentDeclined,
-        v1::CancelReason::PaymentTimeout => CancelReason::PaymentTimeout,
-        v1::CancelReason::StaffError => CancelReason::StaffError,
-        v1::CancelReason::Other => CancelReason::Other,
-        v1::CancelReason::Unspecified => return invalid("cancel_reason"),
-    })
-}
-
-fn hold_reason(reason: v1::HoldReason) -> Decoded<HoldReason> {
-    Ok(match reason {
-        v1::HoldReason::FraudReview => HoldReason::FraudReview,
-        v1::HoldReason::Address => HoldReason::Address,
-        v1::HoldReason::Inventory => HoldReason::Inventory,
-        v1::HoldReason::AwaitingPayment => HoldReason::AwaitingPayment,
-        v1::HoldReason::Other => HoldReason::Other,
-        v1::HoldReason::Unspecified => return invalid("hold_reason"),
-    })
-}
-
-fn return_reason(reason: v1::ReturnReason) -> Decoded<ReturnReason> {
-    Ok(match reason {
-        v1::ReturnReason::Unwanted => ReturnReason::Unwanted,
-        v1::ReturnReason::Damaged => ReturnReason::Damaged,
-        v1::ReturnReason::Defective => ReturnReason::Defective,
-        v1::ReturnReason::WrongItem => ReturnReason::WrongItem,
-        v1::ReturnReason::Other => ReturnReason::Other,
-        v1::ReturnReason::Unspecified => return invalid("return_reason"),
-    })
-}
-
-fn invalid<T>(field: &'static str) -> Decoded<T> {
-    Err(DecodeError::InvalidValue { field })
-}
-
-fn value<T>(parsed: Result<T, InvalidValue>, field: &'static str) -> Decoded<T> {
-    parsed.map_err(|_invalid| DecodeError::InvalidValue { field })
-}
-
-fn optional<T>(
-    text: &str,
-    parse: impl Fn(&str) -> Result<T, InvalidValue>,
-    field: &'static str,
-) -> Decoded<Option<T>> {
-    if text.is_empty() {
-        Ok(None)
-    } else {
-        value(parse(text), field).map(Some)
-    }
-}
-
-fn fixed<const N: usize>(bytes: &[u8], field: &'static str) -> Decoded<[u8; N]> {
-    bytes
-        .try_into()
-        .map_err(|_length| DecodeError::InvalidValue { field })
-}
-
-fn optional_fixed<const N: usize>(bytes: &[u8], field: &'static str) -> Decoded<Option<[u8; N]>> {
-    if bytes.is_empty() {
-        Ok(None)
-    } else {
-        fixed(bytes, field).map(Some)
-    }
-}
-
-fn required_time(time: Option<prost_types::Timestamp>, field: &'static str) -> Decoded<Timestamp> {
-    time.map(self::time)
-        .ok_or(DecodeError::InvalidValue { field })
-}
-
-fn time(time: prost_types::Timestamp) -> Timestamp {
-    let micros = i64::from(time.nanos / 1_000);
-    Timestamp::from_micros(
-        time.seconds
-            .saturating_mul(1_000_000)
-            .saturating_add(micros),
-    )
-}
-
-fn text(text: &str) -> Decoded<Text> {
-    value(Text::new(text), "text")
-}
-
-fn amount(minor_units: i64) -> Decoded<Amount> {
-    value(Amount::new(minor_units), "amount")
-}
-
-fn quantity(units: u32) -> Decoded<Quantity> {
-    value(Quantity::new(units), "quantity")
-}
-
-fn rate(ppm: u32) -> Decoded<RatePpm> {
-    value(RatePpm::new(ppm), "rate_ppm")
-}
-
-fn line_id(id: &str) -> Decoded<LineId> {
-    value(LineId::new(id), "line_id")
-}
-
-fn payment_id(id: &str) -> Decoded<PaymentId> {
-    value(PaymentId::new(id), "payment_id")
-}
-
-fn shipment_id(id: &str) -> Decoded<ShipmentId> {
-    value(ShipmentId::new(id), "shipment_id")
-}
-
-fn psp_reference(reference: &str) -> Decoded<PspReference> {
-    value(PspReference::new(reference), "psp_reference")
 }

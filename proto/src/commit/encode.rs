@@ -1,5 +1,7 @@
 //! From the domain to the log's messages.
 
+mod kind;
+
 use order::Event;
 use order::command::{DiscountValue, LineQuantity};
 use order::event::{
@@ -7,10 +9,12 @@ use order::event::{
     PaymentAuthorized, PaymentRefunded, Shipping,
 };
 use order::value::{
-    ActorKind, CancelReason, Customer, Destination, HoldReason, PaymentTerms, Private, RefundKind,
-    ReturnReason, SealedBytes, Timestamp,
+    Amount, CancelReason, Customer, Destination, HoldReason, LineId, PaymentId, Private,
+    PspReference, Quantity, RefundKind, ReturnId, ReturnReason, SealedBytes, ShipmentId, Text,
+    Timestamp,
 };
 
+use self::kind::{actor_kind, cancel_reason, hold_reason, payment_terms, return_reason};
 use super::{Commit, SCHEMA, Unsealed};
 use crate::log::v1;
 use crate::log::v1::event::Event as Wire;
@@ -40,16 +44,13 @@ pub(super) fn commit(commit: &Commit) -> Result<v1::Commit, Unsealed> {
     })
 }
 
+/// One arm for each kind: what is not listed here does not compile, so nothing is stored as
+/// something else.
 fn event(event: &Event) -> Result<v1::Event, Unsealed> {
     let event = match event {
         Event::OrderCreated(created) => Wire::OrderCreated(order_created(created)?),
         Event::LineAdded(added) => Wire::LineAdded(line_added(added)),
-        Event::LineQuantitySet { line_id, quantity } => {
-            Wire::LineQuantitySet(v1::LineQuantitySet {
-                line_id: line_id.to_string(),
-                quantity: quantity.units(),
-            })
-        }
+        Event::LineQuantitySet { line_id, quantity } => line_quantity_set(line_id, *quantity),
         Event::LineRemoved { line_id } => Wire::LineRemoved(v1::LineRemoved {
             line_id: line_id.to_string(),
         }),
@@ -61,114 +62,135 @@ fn event(event: &Event) -> Result<v1::Event, Unsealed> {
             customer: Some(customer(c)?),
         }),
         Event::OrderPlaced(placed) => Wire::OrderPlaced(order_placed(placed)),
-        Event::OrderAnnotated(annotated) => Wire::OrderAnnotated(order_annotated(annotated)?),
-        Event::PersonalDataErased { key_id } => {
-            let key_id = key_id.map(Vec::from).unwrap_or_default();
-            Wire::PersonalDataErased(v1::PersonalDataErased { key_id })
-        }
-        Event::OrderCompleted => Wire::OrderCompleted(v1::OrderCompleted {}),
-        Event::PaymentAuthorized(_)
-        | Event::PaymentCaptured { .. }
-        | Event::PaymentVoided { .. }
-        | Event::PaymentRefunded(_)
-        | Event::PaymentFailed { .. } => payment(event),
-        Event::ItemsShipped(_)
-        | Event::ShipmentDelivered { .. }
-        | Event::ShipmentFailed { .. }
-        | Event::ItemsCancelled { .. }
-        | Event::OrderCancelled { .. }
-        | Event::ReturnRequested { .. }
-        | Event::ReturnReceived { .. }
-        | Event::OrderHeld { .. }
-        | Event::OrderReleased { .. } => goods(event),
-    };
-    Ok(v1::Event { event: Some(event) })
-}
-
-fn payment(event: &Event) -> Wire {
-    match event {
+        Event::PaymentAuthorized(authorized) => payment_authorized(authorized),
         Event::PaymentCaptured {
             payment_id,
             amount,
             psp_reference,
-        } => Wire::PaymentCaptured(v1::PaymentCaptured {
-            payment_id: payment_id.to_string(),
-            amount: amount.minor_units(),
-            psp_reference: psp_reference.to_string(),
-        }),
+        } => payment_captured(payment_id, *amount, psp_reference),
         Event::PaymentVoided {
             payment_id,
             amount,
             psp_reference,
-        } => Wire::PaymentVoided(v1::PaymentVoided {
-            payment_id: payment_id.to_string(),
-            amount: amount.minor_units(),
-            psp_reference: text(psp_reference.as_ref()),
-        }),
+        } => payment_voided(payment_id, *amount, psp_reference.as_ref()),
+        Event::PaymentRefunded(refunded) => payment_refunded(refunded),
         Event::PaymentFailed {
             method,
             amount,
             psp_reference,
             decline_code,
-        } => Wire::PaymentFailed(v1::PaymentFailed {
-            method: method.to_string(),
-            amount: amount.minor_units(),
-            psp_reference: psp_reference.to_string(),
-            decline_code: decline_code.to_string(),
-        }),
-        Event::PaymentRefunded(refunded) => payment_refunded(refunded),
-        Event::PaymentAuthorized(authorized) => payment_authorized(authorized),
-        other => goods(other),
-    }
-}
-
-fn goods(event: &Event) -> Wire {
-    match event {
+        } => payment_failed(method, *amount, psp_reference, decline_code),
         Event::ItemsShipped(shipped) => items_shipped(shipped),
-        Event::ShipmentDelivered { shipment_id } => {
-            Wire::ShipmentDelivered(v1::ShipmentDelivered {
-                shipment_id: shipment_id.to_string(),
-            })
-        }
-        Event::ShipmentFailed { shipment_id } => Wire::ShipmentFailed(v1::ShipmentFailed {
-            shipment_id: shipment_id.to_string(),
-        }),
-        Event::ItemsCancelled { items, reason } => Wire::ItemsCancelled(v1::ItemsCancelled {
-            items: values(items),
-            cancel_reason: cancel_reason(*reason).into(),
-        }),
+        Event::ShipmentDelivered { shipment_id } => shipment_delivered(shipment_id),
+        Event::ShipmentFailed { shipment_id } => shipment_failed(shipment_id),
+        Event::ItemsCancelled { items, reason } => items_cancelled(items, *reason),
         Event::OrderCancelled {
             items,
             shipping_value,
             shipping_tax,
             reason,
-        } => Wire::OrderCancelled(v1::OrderCancelled {
-            items: values(items),
-            shipping_value: shipping_value.minor_units(),
-            shipping_tax: shipping_tax.minor_units(),
-            cancel_reason: cancel_reason(*reason).into(),
-        }),
+        } => order_cancelled(items, *shipping_value, *shipping_tax, *reason),
         Event::ReturnRequested {
             return_id,
             items,
             reason,
-        } => Wire::ReturnRequested(v1::ReturnRequested {
-            return_id: return_id.to_string(),
-            items: quantities(items),
-            return_reason: return_reason(*reason).into(),
-        }),
-        Event::ReturnReceived { return_id, items } => Wire::ReturnReceived(v1::ReturnReceived {
-            return_id: return_id.to_string(),
-            items: values(items),
-        }),
-        Event::OrderHeld { reason } => Wire::OrderHeld(v1::OrderHeld {
-            hold_reason: hold_reason(*reason).into(),
-        }),
-        Event::OrderReleased { reason } => Wire::OrderReleased(v1::OrderReleased {
-            hold_reason: hold_reason(*reason).into(),
-        }),
-        _elsewhere => Wire::OrderCompleted(v1::OrderCompleted {}),
-    }
+        } => return_requested(return_id, items, *reason),
+        Event::ReturnReceived { return_id, items } => return_received(return_id, items),
+        Event::OrderHeld { reason } => order_held(*reason),
+        Event::OrderReleased { reason } => order_released(*reason),
+        Event::OrderAnnotated(annotated) => Wire::OrderAnnotated(order_annotated(annotated)?),
+        Event::PersonalDataErased { key_id } => personal_data_erased(key_id.as_ref()),
+        Event::OrderCompleted => Wire::OrderCompleted(v1::OrderCompleted {}),
+    };
+    Ok(v1::Event { event: Some(event) })
+}
+
+fn line_quantity_set(line_id: &LineId, quantity: Quantity) -> Wire {
+    Wire::LineQuantitySet(v1::LineQuantitySet {
+        line_id: line_id.to_string(),
+        quantity: quantity.units(),
+    })
+}
+
+fn payment_captured(payment_id: &PaymentId, amount: Amount, reference: &PspReference) -> Wire {
+    Wire::PaymentCaptured(v1::PaymentCaptured {
+        payment_id: payment_id.to_string(),
+        amount: amount.minor_units(),
+        psp_reference: reference.to_string(),
+    })
+}
+
+fn payment_voided(id: &PaymentId, amount: Amount, reference: Option<&PspReference>) -> Wire {
+    Wire::PaymentVoided(v1::PaymentVoided {
+        payment_id: id.to_string(),
+        amount: amount.minor_units(),
+        psp_reference: text(reference),
+    })
+}
+
+fn payment_failed(method: &Text, amount: Amount, reference: &PspReference, code: &Text) -> Wire {
+    Wire::PaymentFailed(v1::PaymentFailed {
+        method: method.to_string(),
+        amount: amount.minor_units(),
+        psp_reference: reference.to_string(),
+        decline_code: code.to_string(),
+    })
+}
+
+fn shipment_delivered(shipment_id: &ShipmentId) -> Wire {
+    let shipment_id = shipment_id.to_string();
+    Wire::ShipmentDelivered(v1::ShipmentDelivered { shipment_id })
+}
+
+fn shipment_failed(shipment_id: &ShipmentId) -> Wire {
+    let shipment_id = shipment_id.to_string();
+    Wire::ShipmentFailed(v1::ShipmentFailed { shipment_id })
+}
+
+fn items_cancelled(items: &[LineValue], reason: CancelReason) -> Wire {
+    Wire::ItemsCancelled(v1::ItemsCancelled {
+        items: values(items),
+        cancel_reason: cancel_reason(reason).into(),
+    })
+}
+
+fn order_cancelled(items: &[LineValue], value: Amount, tax: Amount, reason: CancelReason) -> Wire {
+    Wire::OrderCancelled(v1::OrderCancelled {
+        items: values(items),
+        shipping_value: value.minor_units(),
+        shipping_tax: tax.minor_units(),
+        cancel_reason: cancel_reason(reason).into(),
+    })
+}
+
+fn return_requested(return_id: &ReturnId, items: &[LineQuantity], reason: ReturnReason) -> Wire {
+    Wire::ReturnRequested(v1::ReturnRequested {
+        return_id: return_id.to_string(),
+        items: quantities(items),
+        return_reason: return_reason(reason).into(),
+    })
+}
+
+fn return_received(return_id: &ReturnId, items: &[LineValue]) -> Wire {
+    Wire::ReturnReceived(v1::ReturnReceived {
+        return_id: return_id.to_string(),
+        items: values(items),
+    })
+}
+
+fn order_held(reason: HoldReason) -> Wire {
+    let hold_reason = hold_reason(reason).into();
+    Wire::OrderHeld(v1::OrderHeld { hold_reason })
+}
+
+fn order_released(reason: HoldReason) -> Wire {
+    let hold_reason = hold_reason(reason).into();
+    Wire::OrderReleased(v1::OrderReleased { hold_reason })
+}
+
+fn personal_data_erased(key_id: Option<&[u8; 16]>) -> Wire {
+    let key_id = key_id.map(|id| id.to_vec()).unwrap_or_default();
+    Wire::PersonalDataErased(v1::PersonalDataErased { key_id })
 }
 
 fn order_created(created: &OrderCreated) -> Result<v1::OrderCreated, Unsealed> {
@@ -347,51 +369,4 @@ fn pairs<'a, K: ToString + 'a, V: ToString + 'a>(
 
 fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     crate::api::timestamp(time)
-}
-
-const fn actor_kind(kind: ActorKind) -> v1::ActorKind {
-    match kind {
-        ActorKind::Customer => v1::ActorKind::Customer,
-        ActorKind::Staff => v1::ActorKind::Staff,
-        ActorKind::Service => v1::ActorKind::Service,
-    }
-}
-
-const fn payment_terms(terms: PaymentTerms) -> v1::PaymentTerms {
-    match terms {
-        PaymentTerms::Prepaid => v1::PaymentTerms::Prepaid,
-        PaymentTerms::OnAccount => v1::PaymentTerms::OnAccount,
-    }
-}
-
-const fn cancel_reason(reason: CancelReason) -> v1::CancelReason {
-    match reason {
-        CancelReason::Customer => v1::CancelReason::Customer,
-        CancelReason::Inventory => v1::CancelReason::Inventory,
-        CancelReason::Fraud => v1::CancelReason::Fraud,
-        CancelReason::PaymentDeclined => v1::CancelReason::PaymentDeclined,
-        CancelReason::PaymentTimeout => v1::CancelReason::PaymentTimeout,
-        CancelReason::StaffError => v1::CancelReason::StaffError,
-        CancelReason::Other => v1::CancelReason::Other,
-    }
-}
-
-const fn hold_reason(reason: HoldReason) -> v1::HoldReason {
-    match reason {
-        HoldReason::FraudReview => v1::HoldReason::FraudReview,
-        HoldReason::Address => v1::HoldReason::Address,
-        HoldReason::Inventory => v1::HoldReason::Inventory,
-        HoldReason::AwaitingPayment => v1::HoldReason::AwaitingPayment,
-        HoldReason::Other => v1::HoldReason::Other,
-    }
-}
-
-const fn return_reason(reason: ReturnReason) -> v1::ReturnReason {
-    match reason {
-        ReturnReason::Unwanted => v1::ReturnReason::Unwanted,
-        ReturnReason::Damaged => v1::ReturnReason::Damaged,
-        ReturnReason::Defective => v1::ReturnReason::Defective,
-        ReturnReason::WrongItem => v1::ReturnReason::WrongItem,
-        ReturnReason::Other => v1::ReturnReason::Other,
-    }
 }

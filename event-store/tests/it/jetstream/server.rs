@@ -17,13 +17,28 @@ pub(super) struct Server {
 
 /// Where a program is: in `ORDERS_TEST_BIN_DIR`, in `PATH`, or among the workspace's tools.
 pub(super) fn program(name: &str) -> Option<PathBuf> {
+    find(name).or_else(|| {
+        // Fetches it if it can be had; several tests may ask at once, the script lets one do it.
+        let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/tests/tools/install");
+        let fetched = std::process::Command::new(install).arg(name).status();
+        fetched
+            .ok()
+            .filter(std::process::ExitStatus::success)
+            .and_then(|_| find(name))
+    })
+}
+
+fn find(name: &str) -> Option<PathBuf> {
     let given = std::env::var_os("ORDERS_TEST_BIN_DIR").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bin");
+    let fetched = std::env::var_os("ORDERS_TOOLS_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"),
+        PathBuf::from,
+    );
     given
         .into_iter()
         .chain(std::env::split_paths(&path))
-        .chain([tools])
+        .chain([fetched.join("bin")])
         .map(|dir| dir.join(name))
         .find(|program| program.is_file())
 }
