@@ -170,7 +170,7 @@ fn matches(filter: &v1::OrderFilter, order: &v1::Order) -> bool {
         && one_of(&filter.channels, &order.channel)
         && filter
             .on_hold
-            .is_none_or(|held| held == !order.holds.is_empty())
+            .is_none_or(|held| held != order.holds.is_empty())
 }
 
 fn sorted(mut orders: Vec<v1::Order>, order_by: &str) -> Vec<v1::Order> {

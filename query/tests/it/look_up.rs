@@ -8,7 +8,7 @@ use read_model::Cover;
 use read_model::keys::{self, Key as Bytes};
 use tonic::{Code, Request, Status};
 
-use crate::script::money;
+use crate::fixture::money;
 use crate::world::{START, World, assert_refused};
 
 async fn look_up(world: &World, key: Key) -> Result<v1::LookupOrderResponse, Status> {
@@ -115,7 +115,7 @@ async fn a_scan_stops_at_its_budget_and_goes_on_from_there() {
     let rare = v1::CreateOrderRequest {
         channel: "rare".to_owned(),
         place: Some(v1::Placing::default()),
-        ..crate::script::creation("rare")
+        ..crate::fixture::creation("rare")
     };
     world.create(rare).await;
     world.project().await;

@@ -10,7 +10,7 @@ use proto::v1::order_history_service_server::OrderHistoryService as _;
 use proto::v1::order_query_service_server::OrderQueryService as _;
 use tonic::{Code, Request, Status};
 
-use crate::script::creation;
+use crate::fixture::creation;
 use crate::world::{World, assert_refused};
 
 /// An order of Ada's, cancelled so that it may be erased, with a note and a reason.
@@ -23,7 +23,7 @@ async fn adas(world: &World) {
         }),
         shipping: Some(v1::Shipping {
             method: "post".to_owned(),
-            price: crate::script::money("GBP", 100),
+            price: crate::fixture::money("GBP", 100),
             tax_rate_ppm: 0,
             address: Some(v1::Address {
                 recipient: "Ada".to_owned(),
@@ -38,7 +38,7 @@ async fn adas(world: &World) {
     world.tag("o1", "vip").await;
     let nothing = v1::AnnotateOrderRequest {
         order_id: "o1".to_owned(),
-        context: crate::script::context("nothing".to_owned()),
+        context: crate::fixture::context("nothing".to_owned()),
         add_tags: vec!["vip".to_owned()],
         ..v1::AnnotateOrderRequest::default()
     };

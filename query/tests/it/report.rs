@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use order::event::LineValue;
+use order::value::Sku;
 use order::{Event, Order, evolve};
 use proptest::prelude::*;
 use proto::v1;
@@ -63,7 +65,7 @@ impl Expected {
             .map(ToString::to_string)
             .unwrap_or_default();
         let currency = order.currency.code().to_owned();
-        let key = (currency.clone(), channel, time / HOUR);
+        let key = (currency, channel, time / HOUR);
         let mut add = |index: usize, amount: i64| {
             self.revenue.entry(key.clone()).or_default()[index] += amount;
         };
@@ -102,11 +104,15 @@ impl Expected {
             Event::PaymentRefunded(refunded) => add(6, refunded.amount.minor_units()),
             _moves_no_money => {}
         }
-        let mut sell = |sku: &str, sold: [i64; 3]| {
-            let sum = self
-                .sales
-                .entry((currency.clone(), time / DAY, sku.to_owned()))
-                .or_default();
+        self.sell(order, event, &gone, time / DAY);
+    }
+
+    /// What was placed, less what is gone.
+    fn sell(&mut self, order: &Order, event: &Event, gone: &[&LineValue], day: i64) {
+        let currency = order.currency.code();
+        let mut sell = |sku: &Sku, sold: [i64; 3]| {
+            let key = (currency.to_owned(), day, sku.to_string());
+            let sum = self.sales.entry(key).or_default();
             sum.iter_mut()
                 .zip(sold)
                 .for_each(|(sum, sold)| *sum += sold);
@@ -114,23 +120,19 @@ impl Expected {
         if let Event::OrderPlaced(placed) = event {
             let mut seen = Vec::new();
             for (line, frozen) in order.lines.iter().zip(&placed.lines) {
-                let first = !seen.contains(&line.sku);
-                seen.push(line.sku.clone());
+                let first = !seen.contains(&&line.sku);
+                seen.push(&line.sku);
                 let units = i64::from(line.quantity.units());
-                sell(
-                    line.sku.as_str(),
-                    [units, frozen.total.minor_units(), first.into()],
-                );
+                sell(&line.sku, [units, frozen.total.minor_units(), first.into()]);
             }
         }
         for item in gone {
-            let line = order
-                .lines
-                .iter()
+            let mut lines = order.lines.iter();
+            let line = lines
                 .find(|line| line.line_id == item.line_id)
                 .expect("line");
             let units = i64::from(item.quantity.units());
-            sell(line.sku.as_str(), [-units, -item.value.minor_units(), 0]);
+            sell(&line.sku, [-units, -item.value.minor_units(), 0]);
         }
     }
 }
@@ -179,7 +181,7 @@ fn range(range: [Option<i64>; 2], unit: i64) -> Option<v1::TimeRange> {
 }
 
 fn money(currency: &str, minor_units: i64) -> Option<v1::Money> {
-    crate::script::money(currency, minor_units)
+    crate::fixture::money(currency, minor_units)
 }
 
 async fn check_revenue(world: &World, expected: &Expected, hours: [Option<i64>; 2]) {

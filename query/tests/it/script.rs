@@ -5,6 +5,7 @@ use proto::v1;
 use proto::v1::order_command_service_server::OrderCommandService as _;
 use tonic::Request;
 
+use crate::fixture::{context, money};
 use crate::world::World;
 
 pub(crate) const CUSTOMERS: [&str; 4] = ["", "c1", "c2", "ada"];
@@ -112,18 +113,19 @@ fn step() -> impl Strategy<Value = Do> {
     ]
 }
 
-pub(crate) fn context(request_id: String) -> Option<v1::CommandContext> {
-    Some(v1::CommandContext {
-        request_id,
-        ..v1::CommandContext::default()
-    })
+/// What every command of a step says.
+struct At {
+    order_id: String,
+    context: Option<v1::CommandContext>,
+    reference: String,
 }
 
-pub(crate) fn money(currency: &str, minor_units: i64) -> Option<v1::Money> {
-    Some(v1::Money {
-        currency_code: currency.to_owned(),
-        minor_units,
-    })
+/// Sends a command; its receipt, or nothing when it is refused.
+macro_rules! send {
+    ($world:ident, $method:ident, $request:expr) => {{
+        let reply = $world.commands.$method(Request::new($request)).await;
+        reply.ok()?.into_inner().receipt
+    }};
 }
 
 impl World {
@@ -141,229 +143,192 @@ impl World {
     }
 
     async fn step(&self, id: &str, index: usize, what: &Do) -> Option<v1::Receipt> {
-        let order = match what {
-            Do::Create { .. } => v1::Order::default(),
-            _later => crate::world::shown(id, &self.folded(id).await?),
+        let at = At {
+            order_id: id.to_owned(),
+            context: context(format!("r{index}")),
+            reference: format!("psp-{}", index % 40),
         };
-        let (order_id, context) = (id.to_owned(), context(format!("r{index}")));
-        let psp_reference = format!("psp-{}", index % 40);
-        let currency = order.currency_code.clone();
-        let commands = &self.commands;
-        macro_rules! send {
-            ($method:ident, $request:expr) => {
-                commands
-                    .$method(Request::new($request))
-                    .await
-                    .ok()?
-                    .into_inner()
-                    .receipt
-            };
+        if let Do::Create { .. } = what {
+            return send!(self, create_order, self.creation(id, index, what));
         }
+        let order = crate::world::shown(id, &self.folded(id).await?);
         match what {
-            Do::Create { .. } => send!(create_order, self.creation(id, index, what)),
-            Do::Place => send!(
-                place_order,
-                v1::PlaceOrderRequest {
+            Do::Create { .. } => None,
+            Do::Pay { .. } | Do::Capture | Do::Refund { .. } => self.pay(at, &order, what).await,
+            Do::Ship { .. } | Do::Close { .. } => self.ship(at, &order, what).await,
+            Do::CancelItems | Do::CancelOrder => self.cancel(at, &order, what).await,
+            Do::Return | Do::Receive => self.take_back(at, &order, what).await,
+            Do::Place => {
+                let request = v1::PlaceOrderRequest {
+                    order_id: at.order_id,
+                    context: at.context,
+                    ..v1::PlaceOrderRequest::default()
+                };
+                send!(self, place_order, request)
+            }
+            Do::Hold(_) | Do::Release(_) => self.hold(at, what).await,
+            Do::Annotate { .. } | Do::Nothing => self.annotate(at, &order, what).await,
+        }
+    }
+
+    async fn pay(&self, at: At, order: &v1::Order, what: &Do) -> Option<v1::Receipt> {
+        let (order_id, context, psp_reference) = (at.order_id, at.context, at.reference);
+        let currency = &order.currency_code;
+        let balance = order.totals.as_ref()?.balance.as_ref()?.minor_units;
+        if let Do::Pay { part, capture } = what {
+            let amount = if *part { balance / 2 } else { balance };
+            let request = v1::AuthorizePaymentRequest {
+                order_id,
+                context,
+                amount: money(currency, amount),
+                method: "card".to_owned(),
+                psp_reference,
+                capture: *capture,
+                ..v1::AuthorizePaymentRequest::default()
+            };
+            return send!(self, authorize_payment, request);
+        }
+        let payment = order.payments.last()?;
+        let payment_id = payment.payment_id.clone();
+        if let Do::Refund { amount } = what {
+            let (kind, amount) = match -balance {
+                owed @ 1.. => (v1::RefundKind::Credit, owed),
+                _nothing => (v1::RefundKind::Goodwill, *amount),
+            };
+            let request = v1::RefundPaymentRequest {
+                order_id,
+                context,
+                payment_id,
+                amount: money(currency, amount),
+                kind: kind.into(),
+                psp_reference,
+                ..v1::RefundPaymentRequest::default()
+            };
+            return send!(self, refund_payment, request);
+        }
+        let request = v1::CapturePaymentRequest {
+            order_id,
+            context,
+            payment_id,
+            amount: payment.authorized.clone(),
+            psp_reference,
+        };
+        send!(self, capture_payment, request)
+    }
+
+    async fn ship(&self, at: At, order: &v1::Order, what: &Do) -> Option<v1::Receipt> {
+        let (order_id, context) = (at.order_id, at.context);
+        if let Do::Ship { all } = what {
+            let lines = if *all { order.lines.len() } else { 1 };
+            let to_ship =
+                |line: &v1::Line| line.quantity - line.cancelled_quantity - line.shipped_quantity;
+            let request = v1::ShipItemsRequest {
+                order_id,
+                context,
+                items: units(order, lines, to_ship),
+                tracking_number: at.reference,
+                ..v1::ShipItemsRequest::default()
+            };
+            return send!(self, ship_items, request);
+        }
+        let outcome = match what {
+            Do::Close { failed: true } => v1::ShipmentOutcome::Failed,
+            _delivered => v1::ShipmentOutcome::Delivered,
+        };
+        let mut shipments = order.shipments.iter();
+        let open = shipments.find(|shipment| shipment.close_time.is_none())?;
+        let request = v1::CloseShipmentRequest {
+            order_id,
+            context,
+            shipment_id: open.shipment_id.clone(),
+            outcome: outcome.into(),
+        };
+        send!(self, close_shipment, request)
+    }
+
+    async fn cancel(&self, at: At, order: &v1::Order, what: &Do) -> Option<v1::Receipt> {
+        let (order_id, context) = (at.order_id, at.context);
+        let cancel_reason = v1::CancelReason::Customer.into();
+        if let Do::CancelOrder = what {
+            let request = v1::CancelOrderRequest {
+                order_id,
+                context,
+                cancel_reason,
+            };
+            return send!(self, cancel_order, request);
+        }
+        let request = v1::CancelItemsRequest {
+            order_id,
+            context,
+            items: units(order, 1, |_line| 1),
+            cancel_reason,
+        };
+        send!(self, cancel_items, request)
+    }
+
+    async fn take_back(&self, at: At, order: &v1::Order, what: &Do) -> Option<v1::Receipt> {
+        let (order_id, context) = (at.order_id, at.context);
+        if let Do::Receive = what {
+            let open = order.returns.iter().find(|found| found.open)?;
+            let request = v1::ReceiveReturnRequest {
+                order_id,
+                context,
+                return_id: open.return_id.clone(),
+                received: open.requested.clone(),
+            };
+            return send!(self, receive_return, request);
+        }
+        let left = |line: &v1::Line| {
+            line.delivered_quantity - line.returned_quantity - line.return_open_quantity
+        };
+        let request = v1::RequestReturnRequest {
+            order_id,
+            context,
+            items: units(order, 1, left),
+            return_reason: v1::ReturnReason::Damaged.into(),
+            ..v1::RequestReturnRequest::default()
+        };
+        send!(self, request_return, request)
+    }
+
+    async fn hold(&self, at: At, what: &Do) -> Option<v1::Receipt> {
+        let (order_id, context) = (at.order_id, at.context);
+        match what {
+            &Do::Hold(hold_reason) => {
+                let request = v1::HoldOrderRequest {
                     order_id,
                     context,
-                    ..Default::default()
-                }
-            ),
-            Do::Pay { part, capture } => {
-                let due = order.totals?.balance?.minor_units;
-                let amount = money(&currency, if *part { due / 2 } else { due });
-                let (method, capture) = ("card".to_owned(), *capture);
-                send!(
-                    authorize_payment,
-                    v1::AuthorizePaymentRequest {
-                        order_id,
-                        context,
-                        amount,
-                        method,
-                        psp_reference,
-                        capture,
-                        ..Default::default()
-                    }
-                )
-            }
-            Do::Capture => {
-                let payment = order.payments.last()?;
-                let (payment_id, amount) = (payment.payment_id.clone(), payment.authorized.clone());
-                send!(
-                    capture_payment,
-                    v1::CapturePaymentRequest {
-                        order_id,
-                        context,
-                        payment_id,
-                        amount,
-                        psp_reference
-                    }
-                )
-            }
-            Do::Refund { amount } => {
-                let payment_id = order.payments.first()?.payment_id.clone();
-                let owed = -order.totals?.balance?.minor_units;
-                let (kind, amount) = if owed > 0 {
-                    (v1::RefundKind::Credit, owed)
-                } else {
-                    (v1::RefundKind::Goodwill, *amount)
+                    hold_reason,
                 };
-                let (kind, amount) = (kind.into(), money(&currency, amount));
-                send!(
-                    refund_payment,
-                    v1::RefundPaymentRequest {
-                        order_id,
-                        context,
-                        payment_id,
-                        amount,
-                        kind,
-                        psp_reference,
-                        ..Default::default()
-                    }
-                )
+                send!(self, hold_order, request)
             }
-            Do::Ship { all } => {
-                let lines = if *all { order.lines.len() } else { 1 };
-                let items = units(&order, lines, |l| {
-                    l.quantity - l.cancelled_quantity - l.shipped_quantity
-                });
-                let tracking_number = format!("psp-{}", index % 40);
-                send!(
-                    ship_items,
-                    v1::ShipItemsRequest {
-                        order_id,
-                        context,
-                        items,
-                        tracking_number,
-                        ..Default::default()
-                    }
-                )
-            }
-            Do::Close { failed } => {
-                let shipment = order.shipments.iter().find(|s| s.close_time.is_none())?;
-                let outcome = if *failed {
-                    v1::ShipmentOutcome::Failed
-                } else {
-                    v1::ShipmentOutcome::Delivered
+            &Do::Release(hold_reason) => {
+                let request = v1::ReleaseOrderRequest {
+                    order_id,
+                    context,
+                    hold_reason,
                 };
-                let (shipment_id, outcome) = (shipment.shipment_id.clone(), outcome.into());
-                send!(
-                    close_shipment,
-                    v1::CloseShipmentRequest {
-                        order_id,
-                        context,
-                        shipment_id,
-                        outcome
-                    }
-                )
+                send!(self, release_order, request)
             }
-            Do::CancelItems => {
-                let items = units(&order, 1, |_line| 1);
-                let cancel_reason = v1::CancelReason::Customer.into();
-                send!(
-                    cancel_items,
-                    v1::CancelItemsRequest {
-                        order_id,
-                        context,
-                        items,
-                        cancel_reason
-                    }
-                )
-            }
-            Do::CancelOrder => {
-                let cancel_reason = v1::CancelReason::Fraud.into();
-                send!(
-                    cancel_order,
-                    v1::CancelOrderRequest {
-                        order_id,
-                        context,
-                        cancel_reason
-                    }
-                )
-            }
-            Do::Return => {
-                let items = units(&order, 1, |l| {
-                    l.delivered_quantity - l.returned_quantity - l.return_open_quantity
-                });
-                let return_reason = v1::ReturnReason::Damaged.into();
-                send!(
-                    request_return,
-                    v1::RequestReturnRequest {
-                        order_id,
-                        context,
-                        items,
-                        return_reason,
-                        ..Default::default()
-                    }
-                )
-            }
-            Do::Receive => {
-                let open = order.returns.iter().find(|r| r.open)?;
-                let (return_id, received) = (open.return_id.clone(), open.requested.clone());
-                send!(
-                    receive_return,
-                    v1::ReceiveReturnRequest {
-                        order_id,
-                        context,
-                        return_id,
-                        received
-                    }
-                )
-            }
-            Do::Hold(hold_reason) => {
-                let hold_reason = *hold_reason;
-                send!(
-                    hold_order,
-                    v1::HoldOrderRequest {
-                        order_id,
-                        context,
-                        hold_reason
-                    }
-                )
-            }
-            Do::Release(hold_reason) => {
-                let hold_reason = *hold_reason;
-                send!(
-                    release_order,
-                    v1::ReleaseOrderRequest {
-                        order_id,
-                        context,
-                        hold_reason
-                    }
-                )
-            }
-            Do::Annotate { tag, remove } => {
-                let tags = vec![TAGS[*tag].to_owned()];
-                let (add_tags, remove_tags) = if *remove {
-                    (vec![], tags)
-                } else {
-                    (tags, vec![])
-                };
-                send!(
-                    annotate_order,
-                    v1::AnnotateOrderRequest {
-                        order_id,
-                        context,
-                        add_tags,
-                        remove_tags,
-                        ..Default::default()
-                    }
-                )
-            }
-            // A commit without events: its tag is there already.
-            Do::Nothing => {
-                let add_tags = order.tags.first().cloned().into_iter().collect();
-                send!(
-                    annotate_order,
-                    v1::AnnotateOrderRequest {
-                        order_id,
-                        context,
-                        add_tags,
-                        ..Default::default()
-                    }
-                )
-            }
+            _other => None,
         }
+    }
+
+    async fn annotate(&self, at: At, order: &v1::Order, what: &Do) -> Option<v1::Receipt> {
+        let (add_tags, remove_tags) = match what {
+            Do::Annotate { tag, remove: true } => (Vec::new(), vec![TAGS[*tag].to_owned()]),
+            Do::Annotate { tag, .. } => (vec![TAGS[*tag].to_owned()], Vec::new()),
+            // A commit without events: the tag is there already.
+            _nothing => (order.tags.iter().take(1).cloned().collect(), Vec::new()),
+        };
+        let request = v1::AnnotateOrderRequest {
+            order_id: at.order_id,
+            context: at.context,
+            add_tags,
+            remove_tags,
+            ..v1::AnnotateOrderRequest::default()
+        };
+        send!(self, annotate_order, request)
     }
 
     fn creation(&self, id: &str, index: usize, what: &Do) -> v1::CreateOrderRequest {
@@ -420,71 +385,4 @@ fn units(order: &v1::Order, lines: usize, of: impl Fn(&v1::Line) -> i64) -> Vec<
         quantity: of(line),
     };
     some.take(lines).map(item).collect()
-}
-
-/// An order with everything in it that a simple test looks for.
-pub(crate) fn creation(order_id: &str) -> v1::CreateOrderRequest {
-    v1::CreateOrderRequest {
-        context: context(format!("create-{order_id}")),
-        order_id: order_id.to_owned(),
-        currency_code: "GBP".to_owned(),
-        payment_terms: v1::PaymentTerms::OnAccount.into(),
-        lines: vec![v1::NewLine {
-            sku: "A1".to_owned(),
-            title: "mug".to_owned(),
-            quantity: 2,
-            unit_price: money("GBP", 255),
-            ..v1::NewLine::default()
-        }],
-        ..v1::CreateOrderRequest::default()
-    }
-}
-
-impl World {
-    /// Makes an order; answers its receipt.
-    pub(crate) async fn create(&self, request: v1::CreateOrderRequest) -> v1::Receipt {
-        let reply = self.commands.create_order(Request::new(request)).await;
-        reply
-            .expect("created")
-            .into_inner()
-            .receipt
-            .expect("receipt")
-    }
-
-    pub(crate) async fn draft(&self, order_id: &str) -> v1::Receipt {
-        self.create(creation(order_id)).await
-    }
-
-    pub(crate) async fn place(&self, order_id: &str) -> v1::Receipt {
-        let place = Some(v1::Placing::default());
-        self.create(v1::CreateOrderRequest {
-            place,
-            ..creation(order_id)
-        })
-        .await
-    }
-
-    /// 400 lines with long titles.
-    pub(crate) async fn place_large(&self, order_id: &str) -> v1::Receipt {
-        let mut request = creation(order_id);
-        request.lines[0].title = "x".repeat(250);
-        request.lines = vec![request.lines[0].clone(); 400];
-        request.place = Some(v1::Placing::default());
-        self.create(request).await
-    }
-
-    /// Tags an order; answers the receipt.
-    pub(crate) async fn tag(&self, order_id: &str, tag: &str) -> v1::Receipt {
-        let request = v1::AnnotateOrderRequest {
-            order_id: order_id.to_owned(),
-            add_tags: vec![tag.to_owned()],
-            ..v1::AnnotateOrderRequest::default()
-        };
-        let reply = self.commands.annotate_order(Request::new(request)).await;
-        reply
-            .expect("annotated")
-            .into_inner()
-            .receipt
-            .expect("receipt")
-    }
 }
