@@ -21,6 +21,14 @@ pub(crate) fn invalid(reason: &str, field: &str, rule: &str) -> Status {
     error::invalid(reason, &[violation(field, rule)])
 }
 
+/// All wrong fields of a request; nothing when there are none.
+pub(crate) fn fields(violations: &[Violation]) -> Result<(), Status> {
+    if violations.is_empty() {
+        return Ok(());
+    }
+    Err(error::invalid("FIELD_INVALID", violations))
+}
+
 pub(crate) fn violation(field: &str, rule: &str) -> Violation {
     Violation {
         field: field.to_owned(),

@@ -1,7 +1,7 @@
 //! Which orders, and in which order: requests parsed, and checked against a cover.
 
-use order::Order;
-use order::value::{Channel, Currency, CustomerId, Sku, Tag};
+use order::value::{Channel, Currency, CustomerId, InvalidValue, Sku, Tag};
+use order::{Order, Violation};
 use proto::v1;
 use read_model::Cover;
 use tonic::Status;
@@ -59,6 +59,17 @@ pub(crate) struct OrderBy {
     pub(crate) descending: bool,
 }
 
+impl Sort {
+    /// As a caller writes it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Place => "place_time",
+            Self::Create => "create_time",
+            Self::Total => "total",
+        }
+    }
+}
+
 impl OrderBy {
     pub(crate) fn parse(text: &str) -> Result<Self, Status> {
         let mut words = text.split_ascii_whitespace();
@@ -89,55 +100,42 @@ fn unsupported() -> Status {
 }
 
 impl Filter {
+    /// # Errors
+    /// `FIELD_INVALID` with everything that is wrong.
     pub(crate) fn parse(filter: Option<v1::OrderFilter>) -> Result<Self, Status> {
         let filter = filter.unwrap_or_default();
-        let total = Range {
-            start: filter.min_total_minor_units,
-            end: filter
-                .max_total_minor_units
-                .map(|max| max.saturating_add(1)),
+        let mut wrong = Wrong::default();
+        let parsed = Self {
+            states: [
+                wrong.numbers::<v1::OrderState>(&filter.states, "states"),
+                wrong.numbers::<v1::PaymentState>(&filter.payment_states, "payment_states"),
+                wrong.numbers::<v1::FulfillmentState>(
+                    &filter.fulfillment_states,
+                    "fulfillment_states",
+                ),
+                wrong.numbers::<v1::ReturnState>(&filter.return_states, "return_states"),
+            ],
+            customers: wrong.texts(filter.customer_ids, "customer_ids", CustomerId::new),
+            place_time: wrong.range(filter.place_time.as_ref(), "filter.place_time"),
+            update_time: wrong.range(filter.update_time.as_ref(), "filter.update_time"),
+            skus: wrong.texts(filter.skus, "skus", Sku::new),
+            tags: wrong.texts(filter.tags, "tags", Tag::new),
+            channels: wrong.texts(filter.channels, "channels", Channel::new),
+            on_hold: filter.on_hold,
+            total: Range {
+                start: filter.min_total_minor_units,
+                end: filter
+                    .max_total_minor_units
+                    .map(|max| max.saturating_add(1)),
+            },
+            currency: wrong.currency(&filter.currency_code),
         };
-        if !total.is_open() && filter.currency_code.is_empty() {
+        if !parsed.total.is_open() && filter.currency_code.is_empty() {
             let rule =
                 "given with a range of totals; amounts of different currencies do not compare";
-            return Err(fault::field("filter.currency_code", rule));
+            wrong.add("filter.currency_code", rule);
         }
-        let currency = match filter.currency_code.as_str() {
-            "" => None,
-            code => {
-                let currency = Currency::new(code)
-                    .map_err(|rule| fault::field("filter.currency_code", rule.0))?;
-                <[u8; 3]>::try_from(currency.code().as_bytes()).ok()
-            }
-        };
-        Ok(Self {
-            states: [
-                numbers::<v1::OrderState>(&filter.states, "filter.states")?,
-                numbers::<v1::PaymentState>(&filter.payment_states, "filter.payment_states")?,
-                numbers::<v1::FulfillmentState>(
-                    &filter.fulfillment_states,
-                    "filter.fulfillment_states",
-                )?,
-                numbers::<v1::ReturnState>(&filter.return_states, "filter.return_states")?,
-            ],
-            customers: texts(filter.customer_ids, "filter.customer_ids", |text| {
-                CustomerId::new(text).map(|_| ()).map_err(|rule| rule.0)
-            })?,
-            place_time: range(filter.place_time.as_ref(), "filter.place_time")?,
-            update_time: range(filter.update_time.as_ref(), "filter.update_time")?,
-            skus: texts(filter.skus, "filter.skus", |text| {
-                Sku::new(text).map(|_| ()).map_err(|rule| rule.0)
-            })?,
-            tags: texts(filter.tags, "filter.tags", |text| {
-                Tag::new(text).map(|_| ()).map_err(|rule| rule.0)
-            })?,
-            channels: texts(filter.channels, "filter.channels", |text| {
-                Channel::new(text).map(|_| ()).map_err(|rule| rule.0)
-            })?,
-            on_hold: filter.on_hold,
-            currency,
-            total,
-        })
+        fault::fields(&wrong.0).map(|()| parsed)
     }
 
     /// What a cover can tell. Customers and tags are told by the index or by the row.
@@ -165,63 +163,106 @@ impl Filter {
 
     /// What only the row can tell.
     pub(crate) fn matches_row(&self, order: &Order) -> bool {
+        let customer = order.customer.id.as_ref();
+        let customer = |wanted: &String| customer.is_some_and(|id| id.as_str() == wanted);
         let sku = |wanted: &String| order.lines.iter().any(|line| line.sku.as_str() == wanted);
         let tag = |wanted: &String| order.tags.iter().any(|tag| tag.as_str() == wanted);
-        (self.skus.is_empty() || self.skus.iter().any(sku))
+        (self.customers.is_empty() || self.customers.iter().any(customer))
+            && (self.skus.is_empty() || self.skus.iter().any(sku))
             && (self.tags.is_empty() || self.tags.iter().any(tag))
     }
 }
 
-fn numbers<E: TryFrom<i32>>(values: &[i32], field: &str) -> Result<Vec<u8>, Status> {
-    if values.len() > MAX_VALUES {
-        return Err(fault::field(field, "at most 100 values"));
+/// Everything that is wrong with a request, found in one go.
+#[derive(Debug, Default)]
+struct Wrong(Vec<Violation>);
+
+impl Wrong {
+    fn add(&mut self, field: &str, rule: &str) {
+        self.0.push(fault::violation(field, rule));
     }
-    let number = |(index, &value): (usize, &i32)| {
-        let known = value != 0 && E::try_from(value).is_ok();
-        u8::try_from(value).ok().filter(|_| known).ok_or_else(|| {
-            fault::field(
-                &format!("{field}[{index}]"),
-                "a value of its enumeration, not UNSPECIFIED",
-            )
-        })
-    };
-    values.iter().enumerate().map(number).collect()
+
+    fn is_too_long<T>(&mut self, values: &[T], field: &str) -> bool {
+        let too_long = values.len() > MAX_VALUES;
+        if too_long {
+            self.add(&format!("filter.{field}"), "a list of at most 100 values");
+        }
+        too_long
+    }
+
+    fn numbers<E: TryFrom<i32>>(&mut self, values: &[i32], field: &str) -> Vec<u8> {
+        if self.is_too_long(values, field) {
+            return Vec::new();
+        }
+        let mut numbers = Vec::with_capacity(values.len());
+        for (index, &value) in values.iter().enumerate() {
+            match u8::try_from(value) {
+                Ok(number) if value != 0 && E::try_from(value).is_ok() => numbers.push(number),
+                Ok(_) | Err(_) => {
+                    let rule = "a value of its enumeration, not UNSPECIFIED";
+                    self.add(&format!("filter.{field}[{index}]"), rule);
+                }
+            }
+        }
+        numbers
+    }
+
+    fn texts<T>(
+        &mut self,
+        mut values: Vec<String>,
+        field: &str,
+        check: impl Fn(&str) -> Result<T, InvalidValue>,
+    ) -> Vec<String> {
+        if self.is_too_long(&values, field) {
+            return Vec::new();
+        }
+        for (index, value) in values.iter().enumerate() {
+            if let Err(rule) = check(value) {
+                self.add(&format!("filter.{field}[{index}]"), rule.0);
+            }
+        }
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
+    fn currency(&mut self, code: &str) -> Option<[u8; 3]> {
+        if code.is_empty() {
+            return None;
+        }
+        match Currency::new(code) {
+            Ok(currency) => <[u8; 3]>::try_from(currency.code().as_bytes()).ok(),
+            Err(rule) => {
+                self.add("filter.currency_code", rule.0);
+                None
+            }
+        }
+    }
+
+    fn range(&mut self, range: Option<&v1::TimeRange>, field: &str) -> Range {
+        let mut bound = |bound: Option<&prost_types::Timestamp>, name: &str| {
+            let time = time::micros(bound?);
+            if time.is_none() {
+                self.add(&format!("{field}.{name}"), time::RULE);
+            }
+            time
+        };
+        let range = Range {
+            start: bound(range.and_then(|r| r.start_time.as_ref()), "start_time"),
+            end: bound(range.and_then(|r| r.end_time.as_ref()), "end_time"),
+        };
+        if let (Some(start), Some(end)) = (range.start, range.end)
+            && end < start
+        {
+            self.add(&format!("{field}.end_time"), "at or after start_time");
+        }
+        range
+    }
 }
 
-fn texts(
-    mut values: Vec<String>,
-    field: &str,
-    check: impl Fn(&str) -> Result<(), &'static str>,
-) -> Result<Vec<String>, Status> {
-    if values.len() > MAX_VALUES {
-        return Err(fault::field(field, "at most 100 values"));
-    }
-    for (index, value) in values.iter().enumerate() {
-        check(value).map_err(|rule| fault::field(&format!("{field}[{index}]"), rule))?;
-    }
-    values.sort_unstable();
-    values.dedup();
-    Ok(values)
-}
-
+/// A range of times that stands alone.
 pub(crate) fn range(range: Option<&v1::TimeRange>, field: &str) -> Result<Range, Status> {
-    let Some(range) = range else {
-        return Ok(Range::default());
-    };
-    let bound = |bound: Option<&prost_types::Timestamp>, name: &str| {
-        bound
-            .map(|time| time::micros(time, &format!("{field}.{name}")))
-            .transpose()
-    };
-    let range = Range {
-        start: bound(range.start_time.as_ref(), "start_time")?,
-        end: bound(range.end_time.as_ref(), "end_time")?,
-    };
-    match (range.start, range.end) {
-        (Some(start), Some(end)) if end < start => Err(fault::field(
-            &format!("{field}.end_time"),
-            "at or after start_time",
-        )),
-        _ => Ok(range),
-    }
+    let mut wrong = Wrong::default();
+    let range = wrong.range(range, field);
+    fault::fields(&wrong.0).map(|()| range)
 }

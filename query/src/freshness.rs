@@ -5,7 +5,7 @@ use std::time::Duration;
 use event_store::{Position, Positions};
 use proto::error;
 use proto::token::ConsistencyToken;
-use read_model::{Progress, Reader, View};
+use read_model::{Checkpoint, Progress, Reader, View};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Response, Status};
 
@@ -43,32 +43,66 @@ pub fn deadline(metadata: &MetadataMap) -> Option<Duration> {
 
 /// The view, once it shows what the token asks for.
 pub(crate) async fn view(reader: &Reader, wanted: Wanted<'_>) -> Result<View, Status> {
-    if !wanted.token.is_empty() {
-        reach(reader, &wanted).await?;
+    if wanted.token.is_empty() {
+        return reader.view().map_err(fault::view);
     }
-    reader.view().map_err(fault::view)
-}
-
-async fn reach(reader: &Reader, wanted: &Wanted<'_>) -> Result<(), Status> {
     let token = parse(wanted.token)?;
-    let mut progress = reader.progress();
-    check_log(&token, &progress.borrow())?;
-    if wanted.allow_stale || progress.borrow().covers(&token.positions) {
-        return Ok(());
-    }
     // A little less than the caller's deadline, so that the answer says why.
     let limit = wanted
         .deadline
         .map_or(PATIENCE, |left| left.mul_f32(0.9))
         .min(PATIENCE);
-    let reached = progress.wait_for(|progress| progress.covers(&token.positions));
-    match tokio::time::timeout(limit, reached).await {
-        Ok(Ok(progress)) => check_log(&token, &progress),
-        Ok(Err(_)) | Err(_) => Err(behind(&reader.progress().borrow())),
+    let reached = tokio::time::timeout(limit, reach(reader, &token)).await;
+    match reached.unwrap_or(Ok(None))? {
+        Some(view) => Ok(view),
+        None if wanted.allow_stale => reader.view().map_err(fault::view),
+        None => Err(behind(&reader.progress().borrow())),
     }
 }
 
-pub(crate) fn parse(token: &str) -> Result<ConsistencyToken, Status> {
+/// Waits for a view that shows what the token asks for; `None` when none will come. The view's own
+/// checkpoint decides: what was published may be of a view that was set aside since.
+async fn reach(reader: &Reader, token: &ConsistencyToken) -> Result<Option<View>, Status> {
+    let mut progress = reader.progress();
+    loop {
+        check_log(token, &progress.borrow_and_update())?;
+        let view = reader.view().map_err(fault::view)?;
+        if covers(view.checkpoint(), token) {
+            return Ok(Some(view));
+        }
+        if progress.changed().await.is_err() {
+            return Ok(None);
+        }
+    }
+}
+
+fn covers(checkpoint: &Checkpoint, token: &ConsistencyToken) -> bool {
+    let reached = |partition| {
+        checkpoint
+            .partitions
+            .get(partition)
+            .map_or(0, |m| m.sequence)
+    };
+    let mut positions = token.positions.iter();
+    is_nothing(token)
+        || checkpoint.identity == token.identity
+            && positions.all(|(partition, &sequence)| reached(partition) >= sequence)
+}
+
+/// The token of a reply from before the first contact with the log.
+fn is_nothing(token: &ConsistencyToken) -> bool {
+    token.identity == [0; 16] && token.positions.is_empty()
+}
+
+/// Checks a token where the log itself is read, which is never behind it.
+pub(crate) fn check(reader: &Reader, token: &str) -> Result<(), Status> {
+    if token.is_empty() {
+        return Ok(());
+    }
+    check_log(&parse(token)?, &reader.progress().borrow())
+}
+
+fn parse(token: &str) -> Result<ConsistencyToken, Status> {
     token.parse().map_err(|_invalid| {
         fault::invalid(
             "TOKEN_INVALID",
@@ -78,9 +112,12 @@ pub(crate) fn parse(token: &str) -> Result<ConsistencyToken, Status> {
     })
 }
 
-/// A token of another log asks for something that will never come.
+/// A token of another log asks for something that will never come. Which log this is counts as
+/// known once its head was seen, and while the projection follows: before and otherwise the view's
+/// identity may be that of a log that was replaced meanwhile.
 fn check_log(token: &ConsistencyToken, progress: &Progress) -> Result<(), Status> {
-    if progress.identity == [0; 16] || progress.identity == token.identity {
+    let known = !progress.head.is_empty() && progress.trouble.is_none();
+    if !known || progress.identity == token.identity || is_nothing(token) {
         return Ok(());
     }
     Err(fault::invalid(

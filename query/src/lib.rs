@@ -8,7 +8,9 @@
 //! Orders and reports are served from the views; history, and an order as of some version or time,
 //! from the log itself. Personal data is opened here, at the edge, and nowhere else.
 
+mod as_of;
 mod fault;
+mod fetch;
 mod filter;
 mod freshness;
 mod history;

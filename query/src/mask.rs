@@ -40,7 +40,7 @@ const FIELDS: [&str; 31] = [
     "failed_payments",
 ];
 
-/// The wanted fields; all when nothing was said.
+/// The wanted fields, each once; all when nothing was said.
 #[derive(Debug, Default)]
 pub(crate) struct Mask(Option<Vec<String>>);
 
@@ -65,15 +65,13 @@ impl Mask {
             let rule = format!("made of top-level fields of Order; {shown:?} is none");
             return Err(fault::invalid("READ_MASK_INVALID", "read_mask", &rule));
         }
-        Ok(Self(Some(mask.paths)))
+        let mut fields = mask.paths;
+        fields.sort_unstable();
+        fields.dedup();
+        Ok(Self(Some(fields)))
     }
 
-    /// Whether either field that may hold personal data is wanted.
-    pub(crate) fn wants_personal(&self) -> bool {
-        self.wants("customer") || self.wants("shipping_address")
-    }
-
-    fn wants(&self, field: &str) -> bool {
+    pub(crate) fn wants(&self, field: &str) -> bool {
         self.0
             .as_ref()
             .is_none_or(|fields| fields.iter().any(|wanted| wanted == field))

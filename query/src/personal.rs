@@ -7,16 +7,23 @@ use proto::commit::Commit;
 use proto::personal;
 use tonic::Status;
 
+use crate::mask::Mask;
 use crate::{Sources, fault};
 
 impl Sources {
-    /// Makes the order's personal data readable. Erased, or never sealed: nothing to do.
-    pub(crate) async fn open_order(&self, order_id: &str, order: &mut Order) -> Result<(), Status> {
-        let address = order
-            .shipping
-            .as_ref()
-            .and_then(|s| s.destination.address.as_ref());
-        if !is_sealed(order.customer.contact.as_ref()) && !is_sealed(address) {
+    /// Makes the order's personal data readable, as far as it is wanted. Erased, never sealed or
+    /// not wanted: the key store is not asked.
+    pub(crate) async fn open_order(
+        &self,
+        order_id: &str,
+        order: &mut Order,
+        mask: &Mask,
+    ) -> Result<(), Status> {
+        let shipping = order.shipping.as_ref();
+        let address = shipping.and_then(|shipping| shipping.destination.address.as_ref());
+        let customer = mask.wants("customer") && is_sealed(order.customer.contact.as_ref());
+        let address = mask.wants("shipping_address") && is_sealed(address);
+        if !(customer || address) {
             return Ok(());
         }
         if let Some(key) = self.key(order_id).await? {
@@ -25,16 +32,17 @@ impl Sources {
         Ok(())
     }
 
-    /// Makes the personal data of commits readable.
+    /// Makes the personal data of commits readable; `erased` tells whether it was erased since.
     pub(crate) async fn open_commits(
         &self,
         order_id: &str,
-        commits: &mut [&mut Commit],
+        commits: &mut [Commit],
+        erased: impl FnOnce() -> bool,
     ) -> Result<(), Status> {
         let sealed = |commit: &Commit| {
             is_sealed(commit.reason.as_ref()) || commit.events.iter().any(holds_sealed)
         };
-        if !commits.iter().any(|commit| sealed(commit)) {
+        if !commits.iter().any(sealed) || erased() {
             return Ok(());
         }
         let Some(key) = self.key(order_id).await? else {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use order::value::{Channel, Currency};
 use proto::v1;
 use proto::v1::order_report_service_server::OrderReportService;
 use read_model::counters::{self, DAY, HOUR, Revenue, Sales, Stage};
@@ -17,6 +18,8 @@ use crate::{QueryService, fault, time};
 
 const DEFAULT_RANKS: usize = 10;
 const MAX_RANKS: usize = 10_000;
+/// Points of one reply: two years of hours; beyond, it would outgrow what clients take.
+const MAX_POINTS: usize = 20_000;
 
 #[tonic::async_trait]
 impl OrderReportService for QueryService {
@@ -26,6 +29,7 @@ impl OrderReportService for QueryService {
     ) -> Result<Response<v1::SummarizeStatesResponse>, Status> {
         let deadline = freshness::deadline(request.metadata());
         let request = request.into_inner();
+        check_channel(&request.channel)?;
         let (token, allow_stale) = (&request.consistency_token, request.allow_stale);
         let wanted = Wanted {
             token,
@@ -57,6 +61,10 @@ impl OrderReportService for QueryService {
                 "BUCKET_HOUR, BUCKET_DAY or BUCKET_MONTH",
             ));
         }
+        check_channel(&request.channel)?;
+        if !request.currency_code.is_empty() {
+            currency(&request.currency_code)?;
+        }
         let hours = whole(
             range(request.range.as_ref(), "range")?,
             HOUR,
@@ -73,6 +81,13 @@ impl OrderReportService for QueryService {
         let (currency, channel) = (request.currency_code, request.channel);
         let points = blocking(move || revenue(&scanned, hours, bucket, &currency, &channel));
         let points = points.await?.map_err(fault::view)?;
+        if points.len() > MAX_POINTS {
+            let rule = format!(
+                "narrower: it holds {} points, not at most {MAX_POINTS}",
+                points.len()
+            );
+            return Err(fault::field("range", &rule));
+        }
         let reply = v1::QueryRevenueResponse {
             points,
             read_token: freshness::read_token(&view),
@@ -86,8 +101,7 @@ impl OrderReportService for QueryService {
     ) -> Result<Response<v1::RankSkusResponse>, Status> {
         let deadline = freshness::deadline(request.metadata());
         let request = request.into_inner();
-        let currency = order::value::Currency::new(&request.currency_code)
-            .map_err(|rule| fault::field("currency_code", rule.0))?;
+        let currency = currency(&request.currency_code)?;
         let limit = match usize::try_from(request.limit) {
             Ok(0) => DEFAULT_RANKS,
             Ok(limit) => limit.min(MAX_RANKS),
@@ -143,6 +157,18 @@ impl OrderReportService for QueryService {
         };
         Ok(self.0.reply(&self.0.reports, &view, reply))
     }
+}
+
+fn currency(code: &str) -> Result<Currency, Status> {
+    Currency::new(code).map_err(|rule| fault::field("currency_code", rule.0))
+}
+
+fn check_channel(channel: &str) -> Result<(), Status> {
+    if channel.is_empty() {
+        return Ok(());
+    }
+    let valid = Channel::new(channel).map(|_valid| ());
+    valid.map_err(|rule| fault::field("channel", rule.0))
 }
 
 /// A range in units of `unit`; its bounds must lie on them.

@@ -10,8 +10,12 @@ use read_model::{Cover, Error, View};
 use crate::filter::{Filter, OrderBy, Sort};
 use crate::page::Cursor;
 
-/// Most index entries that one request looks at.
-pub(crate) const BUDGET: usize = 20_000;
+/// Most index entries that one page looks at: some tens of milliseconds.
+pub(crate) const MAX_ENTRIES: usize = 20_000;
+/// Most bytes of rows that one page decodes to look at what no index entry covers: as long again.
+const MAX_ROW_BYTES: usize = 64 << 20;
+/// A count looks at this many times as much; it sends back nothing.
+const COUNT_FACTOR: usize = 10;
 
 /// Orders found: sort key and id, in the order asked for.
 #[derive(Debug, Default)]
@@ -21,16 +25,42 @@ pub(crate) struct Found {
     pub(crate) next: Option<Cursor>,
 }
 
-/// More entries than the budget would have to be sorted.
 #[derive(Debug)]
 pub(crate) enum Refused {
     View(Error),
-    TooMany,
+    /// More entries than may be sorted.
+    TooMany {
+        index: &'static str,
+    },
 }
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         Self::View(error)
+    }
+}
+
+/// What a request may still look at.
+struct Budget {
+    entries: usize,
+    row_bytes: usize,
+}
+
+impl Budget {
+    const fn times(factor: usize) -> Self {
+        Self {
+            entries: MAX_ENTRIES * factor,
+            row_bytes: MAX_ROW_BYTES * factor,
+        }
+    }
+
+    const fn is_spent(&self) -> bool {
+        self.entries == 0 || self.row_bytes == 0
+    }
+
+    const fn spend(&mut self, entries: usize, row_bytes: usize) {
+        self.entries = self.entries.saturating_sub(entries);
+        self.row_bytes = self.row_bytes.saturating_sub(row_bytes);
     }
 }
 
@@ -59,21 +89,22 @@ fn stream(
     limit: usize,
 ) -> Result<Found, Refused> {
     let mut found = Found::default();
-    let mut entries = Merge::new(view, &prefixes(filter), filter, descending, cursor);
-    for _ in 0..BUDGET {
-        let Some(entry) = entries.next() else {
-            return Ok(found);
-        };
-        let (time, id, cover) = entry?;
-        let at = Cursor { key: time, id };
-        if matches(view, filter, &cover, &at.id)? {
+    let mut budget = Budget::times(1);
+    let mut entries = Merge::new(view, &Index::of(filter), filter, descending, cursor);
+    while let Some(entry) = entries.next(&mut budget) {
+        let (key, id, cover) = entry?;
+        let at = Cursor { key, id };
+        if matches(view, filter, &cover, &at.id, &mut budget)? {
             if found.orders.len() == limit {
                 found.next = found.orders.last().cloned();
                 return Ok(found);
             }
             found.orders.push(at.clone());
         }
-        found.next = Some(at);
+        if budget.is_spent() {
+            found.next = Some(at);
+            return Ok(found);
+        }
     }
     Ok(found)
 }
@@ -87,12 +118,15 @@ fn collect(
     limit: usize,
 ) -> Result<Found, Refused> {
     let mut all = Vec::new();
-    for (count, entry) in Merge::new(view, &prefixes(filter), filter, false, None).enumerate() {
-        if count >= BUDGET {
-            return Err(Refused::TooMany);
+    let mut budget = Budget::times(1);
+    let index = Index::of(filter);
+    let mut entries = Merge::new(view, &index, filter, false, None);
+    while let Some(entry) = entries.next(&mut budget) {
+        if budget.is_spent() {
+            return Err(Refused::TooMany { index: index.name });
         }
         let (_, id, bytes) = entry?;
-        if matches(view, filter, &bytes, &id)? {
+        if matches(view, filter, &bytes, &id, &mut budget)? {
             let cover = Cover::decode(&bytes);
             let key = cover.map_or(0, |cover| match by.sort {
                 Sort::Total => cover.total,
@@ -109,8 +143,7 @@ fn collect(
         all.partition_point(|at| !is_after((at.key, &at.id), cursor, by.descending))
     });
     let rest = all.len().saturating_sub(begin);
-    let mut orders: Vec<Cursor> = all.into_iter().skip(begin).take(limit).collect();
-    orders.shrink_to_fit();
+    let orders: Vec<Cursor> = all.into_iter().skip(begin).take(limit).collect();
     let next = if rest > limit {
         orders.last().cloned()
     } else {
@@ -131,35 +164,69 @@ fn is_after(at: (i64, &String), cursor: &Cursor, descending: bool) -> bool {
 /// Counts up to `limit` orders; the second is whether there may be more.
 pub(crate) fn count(view: &View, filter: &Filter, limit: usize) -> Result<(usize, bool), Error> {
     let mut count = 0;
-    for (seen, entry) in Merge::new(view, &prefixes(filter), filter, false, None).enumerate() {
+    let mut budget = Budget::times(COUNT_FACTOR);
+    let mut entries = Merge::new(view, &Index::of(filter), filter, false, None);
+    while let Some(entry) = entries.next(&mut budget) {
         let (_, id, cover) = entry?;
-        if matches(view, filter, &cover, &id)? {
+        if matches(view, filter, &cover, &id, &mut budget)? {
             if count == limit {
                 return Ok((count, true));
             }
             count += 1;
         }
-        if seen >= BUDGET * 10 {
+        if budget.is_spent() {
             return Ok((count, true));
         }
     }
     Ok((count, false))
 }
 
-fn matches(view: &View, filter: &Filter, cover: &[u8], id: &str) -> Result<bool, Error> {
+fn matches(
+    view: &View,
+    filter: &Filter,
+    cover: &[u8],
+    id: &str,
+    budget: &mut Budget,
+) -> Result<bool, Error> {
     if !Cover::decode(cover).is_some_and(|cover| filter.matches(&cover)) {
         return Ok(false);
     }
     if !filter.needs_row() {
         return Ok(true);
     }
-    let row = view
-        .get(&keys::row(id))?
-        .and_then(|bytes| Row::decode(&bytes).ok());
-    Ok(row.is_some_and(|row| filter.matches_row(&row.order)))
+    let Some(bytes) = view.get(&keys::row(id))? else {
+        return Ok(false);
+    };
+    budget.spend(0, bytes.len());
+    Ok(Row::decode(&bytes).is_ok_and(|row| filter.matches_row(&row.order)))
 }
 
-/// The stretches of the index to read: each is ordered by time and id on its own.
+/// The index that fits a filter best, as stretches of keys: each is ordered by time and id on its
+/// own.
+struct Index {
+    name: &'static str,
+    stretches: Vec<Vec<u8>>,
+}
+
+impl Index {
+    fn of(filter: &Filter) -> Self {
+        let [states, payments, fulfillments, _] = &filter.states;
+        let name = if !filter.customers.is_empty() {
+            "customers"
+        } else if !filter.tags.is_empty() {
+            "tags"
+        } else if filter.on_hold == Some(true) {
+            "holds"
+        } else if states.is_empty() && payments.is_empty() && fulfillments.is_empty() {
+            "place times"
+        } else {
+            "states"
+        };
+        let stretches = prefixes(filter);
+        Self { name, stretches }
+    }
+}
+
 fn prefixes(filter: &Filter) -> Vec<Vec<u8>> {
     let texts = |prefix: u8, texts: &[String]| {
         texts
@@ -210,6 +277,8 @@ struct Merge<'a> {
     heads: Vec<Head<'a>>,
     descending: bool,
     last: Option<(i64, String)>,
+    /// A stretch that could not be begun: without it the rest would be wrong.
+    failed: Option<Error>,
 }
 
 struct Head<'a> {
@@ -220,25 +289,27 @@ struct Head<'a> {
 impl<'a> Merge<'a> {
     fn new(
         view: &'a View,
-        prefixes: &[Vec<u8>],
+        index: &Index,
         filter: &Filter,
         descending: bool,
         cursor: Option<&Cursor>,
     ) -> Self {
-        let heads = prefixes.iter().map(|prefix| {
-            let rest = stretch(view, prefix, filter, descending, cursor);
-            Head { next: None, rest }
+        let mut failed = None;
+        let heads = index.stretches.iter().map(|prefix| {
+            let mut rest = stretch(view, prefix, filter, descending, cursor);
+            let next = rest.next().transpose();
+            let next = next.unwrap_or_else(|error| {
+                failed = Some(error);
+                None
+            });
+            Head { next, rest }
         });
-        let mut merge = Self {
+        Self {
             heads: heads.collect(),
             descending,
             last: None,
-        };
-        // A head that fails to start fails again when it is asked.
-        for head in &mut merge.heads {
-            head.next = head.rest.next().and_then(Result::ok);
+            failed,
         }
-        merge
     }
 
     /// The head that comes first.
@@ -254,27 +325,26 @@ impl<'a> Merge<'a> {
             filled.min_by_key(|&i| at(i))
         }
     }
-}
 
-impl Iterator for Merge<'_> {
-    type Item = Entry;
-
-    fn next(&mut self) -> Option<Entry> {
+    /// The next order. Every entry read is paid for, also when it is one more of an order that was
+    /// seen.
+    fn next(&mut self, budget: &mut Budget) -> Option<Entry> {
+        if let Some(error) = self.failed.take() {
+            return Some(Err(error));
+        }
         loop {
             let index = self.first()?;
             let head = self.heads.get_mut(index)?;
             let (time, id, cover) = head.next.take()?;
+            budget.spend(1, 0);
             match head.rest.next() {
                 Some(Ok(entry)) => head.next = Some(entry),
                 Some(Err(error)) => return Some(Err(error)),
                 None => {}
             }
             // An order with two of the wanted tags or holds stands in two stretches.
-            if self
-                .last
-                .as_ref()
-                .is_some_and(|(t, i)| *t == time && *i == id)
-            {
+            let seen = self.last.as_ref();
+            if seen.is_some_and(|(t, i)| *t == time && *i == id) {
                 continue;
             }
             self.last = Some((time, id.clone()));

@@ -1,19 +1,15 @@
 //! Times of requests, and the calendar of reports.
 
 use order::value::Timestamp;
-use tonic::Status;
 
-use crate::fault;
+/// What [`micros`] takes, as a fragment for people.
+pub(crate) const RULE: &str = "a time from 1970 to 9999";
 
-/// A moment of a request, in microseconds since 1970.
-pub(crate) fn micros(time: &prost_types::Timestamp, field: &str) -> Result<i64, Status> {
+/// A moment of a request, in microseconds since 1970; `None` for one that is none.
+pub(crate) fn micros(time: &prost_types::Timestamp) -> Option<i64> {
     let nanos = (0..1_000_000_000).contains(&time.nanos);
     let seconds = (0..=Timestamp::MAX.micros() / 1_000_000).contains(&time.seconds);
-    if nanos && seconds {
-        Ok(time.seconds * 1_000_000 + i64::from(time.nanos / 1_000))
-    } else {
-        Err(fault::field(field, "a time from 1970 to 9999"))
-    }
+    (nanos && seconds).then(|| time.seconds * 1_000_000 + i64::from(time.nanos / 1_000))
 }
 
 /// The start of the UTC month that a day, counted from 1970, lies in; as a day.
