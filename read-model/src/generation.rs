@@ -5,6 +5,7 @@ use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
@@ -13,6 +14,11 @@ use crate::{Checkpoint, Error, keys};
 /// How long sled may keep a write in memory before it starts to write it out. A crash loses at most
 /// this much of the view; the checkpoint is lost with it, so the log fills it in again.
 const FLUSH_EVERY_MS: u64 = 500;
+
+/// sled gives up its lock on a thread of its own, a moment after the tree was dropped: how often,
+/// and how long, one that is opened again is waited for.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// One build of a projection.
 #[derive(Debug)]
@@ -82,7 +88,16 @@ impl Generation {
             .path(path)
             .cache_capacity(cache_bytes)
             .flush_every_ms(Some(FLUSH_EVERY_MS));
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let mut tries = 0;
+        let opened = loop {
+            let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+            let locked = matches!(&opened, Ok(Err(error)) if is_locked(error));
+            tries += 1;
+            if !locked || tries == LOCK_TRIES {
+                break opened;
+            }
+            std::thread::park_timeout(LOCK_PAUSE);
+        };
         let db = opened
             .map_err(|_panic| damaged(path, "sled panicked while opening it"))?
             .map_err(|error| failed(path, &error))?;
@@ -245,10 +260,7 @@ fn damaged(path: &Path, cause: &str) -> Error {
 fn failed(path: &Path, error: &sled::Error) -> Error {
     let shown = || path.display().to_string();
     match error {
-        // sled has no other sign of its own lock.
-        sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
-            Error::InUse { path: shown() }
-        }
+        error if is_locked(error) => Error::InUse { path: shown() },
         sled::Error::Io(error) if is_of_the_machine(error.kind()) => Error::Io {
             action: "read or write",
             path: shown(),
@@ -256,6 +268,12 @@ fn failed(path: &Path, error: &sled::Error) -> Error {
         },
         error => damaged(path, &error.to_string()),
     }
+}
+
+/// Whether another handle holds sled's lock. sled has no other sign of it.
+fn is_locked(error: &sled::Error) -> bool {
+    let lock = "could not acquire lock";
+    matches!(error, sled::Error::Io(error) if error.to_string().contains(lock))
 }
 
 /// Whether the fault is the machine's and not the files'.
