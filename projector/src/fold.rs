@@ -1,6 +1,7 @@
 //! Folds commits into one generation.
 
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use event_store::Record;
@@ -20,9 +21,16 @@ pub struct Folder<P: Projection> {
     projection: Arc<P>,
     generation: Arc<Generation>,
     checkpoint: Checkpoint,
-    rows: LruCache<String, Row>,
+    rows: LruCache<String, Cached>,
+    /// Orders whose rows were folded since they were last encoded: several commits, one encoding.
+    unencoded: Vec<String>,
     changes: Changes,
     parked: u64,
+}
+
+struct Cached {
+    row: Row,
+    encoded: bool,
 }
 
 /// A commit that cannot be folded.
@@ -52,6 +60,7 @@ impl<P: Projection> Folder<P> {
                 ..Checkpoint::default()
             }),
             rows: LruCache::new(CACHED_ROWS),
+            unencoded: Vec::new(),
             changes: Changes::default(),
             parked,
         })
@@ -69,10 +78,16 @@ impl<P: Projection> Folder<P> {
         &self.generation
     }
 
-    /// Changes not yet written.
+    /// Keys not yet written.
     #[must_use]
-    pub const fn pending(&self) -> &Changes {
-        &self.changes
+    pub fn pending_keys(&self) -> usize {
+        self.changes.len().saturating_add(self.unencoded.len())
+    }
+
+    /// Bytes of the changes not yet written, without the rows in the cache, whose number is bounded.
+    #[must_use]
+    pub const fn pending_bytes(&self) -> usize {
+        self.changes.bytes()
     }
 
     /// Orders parked.
@@ -110,7 +125,7 @@ impl<P: Projection> Folder<P> {
     /// # Errors
     /// [`Error::Damaged`].
     pub fn write(&mut self) -> Result<(), Error> {
-        let changes = std::mem::take(&mut self.changes);
+        let changes = self.take_changes();
         self.generation.apply(changes, &self.checkpoint)
     }
 
@@ -119,7 +134,7 @@ impl<P: Projection> Folder<P> {
     /// # Errors
     /// [`Error::Damaged`].
     pub fn load(&mut self) -> Result<(), Error> {
-        let changes = std::mem::take(&mut self.changes);
+        let changes = self.take_changes();
         self.generation.load(changes)
     }
 
@@ -130,6 +145,27 @@ impl<P: Projection> Folder<P> {
     pub fn seal(&mut self) -> Result<(), Error> {
         self.load()?;
         self.generation.seal(&self.checkpoint)
+    }
+
+    fn take_changes(&mut self) -> Changes {
+        for order_id in std::mem::take(&mut self.unencoded) {
+            // One that is not there was pushed out of the cache, and encoded then.
+            if let Some(cached) = self.rows.peek_mut(&order_id)
+                && !cached.encoded
+            {
+                cached.encoded = true;
+                let encoded = encode(&cached.row);
+                self.keep(&order_id, encoded);
+            }
+        }
+        std::mem::take(&mut self.changes)
+    }
+
+    fn keep(&mut self, order_id: &str, encoded: Result<Vec<u8>, Parked>) {
+        match encoded {
+            Ok(bytes) => self.changes.put(keys::row(order_id), bytes),
+            Err(parked) => self.park_first(order_id, &parked),
+        }
     }
 
     /// Folds into the order; answers the commit's record time where it could be read.
@@ -143,44 +179,60 @@ impl<P: Projection> Folder<P> {
         let commit = match commit::decode(&record.payload) {
             Ok(commit) => commit,
             Err(error) => {
-                self.park_at(record, Unfoldable::undecodable(&error));
+                self.park_at(record, None, Unfoldable::undecodable(&error));
                 return Ok(None);
             }
         };
-        let record_time = commit.record_time.micros();
+        let record_time = Some(commit.record_time.micros());
         let row = match self.row(order_id)? {
             Ok(row) => row,
             Err(unfoldable) => {
-                self.park_at(record, unfoldable);
-                return Ok(Some(record_time));
+                self.park_at(record, record_time, unfoldable);
+                return Ok(record_time);
             }
         };
-        if let Err(unfoldable) = follows(row.as_ref(), &commit) {
-            self.rows.pop(order_id);
-            self.park_at(record, unfoldable);
-            return Ok(Some(record_time));
+        let row_so_far = row.as_ref().map(|cached| &cached.row);
+        if let Err(unfoldable) = follows(order_id, row_so_far, &commit) {
+            if let Some(cached) = row {
+                self.cache(order_id, cached);
+            }
+            self.park_at(record, record_time, unfoldable);
+            return Ok(record_time);
         }
-        self.apply(record, &commit, row)?;
-        Ok(Some(record_time))
+        // A panic leaves half of the commit behind in this order's keys; the order is parked, and
+        // says so. To stop all others for it would help nobody.
+        match catch_unwind(AssertUnwindSafe(|| self.apply(record, &commit, row))) {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(unfoldable))) => self.park_at(record, record_time, unfoldable),
+            Ok(Err(error)) => return Err(error),
+            Err(_panic) => {
+                let detail = "folding the commit panicked".to_owned();
+                let cause = Cause::Fold;
+                self.park_at(record, record_time, Unfoldable { cause, detail });
+            }
+        }
+        Ok(record_time)
     }
 
-    fn apply(&mut self, record: &Record, commit: &Commit, row: Option<Row>) -> Result<(), Error> {
+    fn apply(
+        &mut self,
+        record: &Record,
+        commit: &Commit,
+        cached: Option<Cached>,
+    ) -> Result<Result<(), Unfoldable>, Error> {
         let order_id = record.stream.as_str();
+        let listed = cached.as_ref().is_some_and(|cached| !cached.encoded);
+        let row = cached.map(|cached| cached.row);
         let before = row
             .as_ref()
             .map(|row| self.projection.before(order_id, &row.order));
         let mut order: Option<Order> = row.map(|row| row.order);
         commit::apply(&mut order, commit);
         let Some(order) = order else {
-            let detail = "the first event is not OrderCreated".to_owned();
-            self.park_at(
-                record,
-                Unfoldable {
-                    cause: Cause::Gap,
-                    detail,
-                },
-            );
-            return Ok(());
+            return Ok(Err(Unfoldable {
+                cause: Cause::Gap,
+                detail: "the first event is not OrderCreated".to_owned(),
+            }));
         };
         let row = Row {
             order_id: commit.order_id.clone(),
@@ -188,39 +240,39 @@ impl<P: Projection> Folder<P> {
             position: (record.position.partition, record.position.sequence),
             chain_hash: commit::hash(&record.payload),
         };
-        let encoded = match row.encode() {
-            Ok(encoded) => encoded,
-            Err(unsealed) => {
-                let detail = unsealed.to_string();
-                self.park_at(
-                    record,
-                    Unfoldable {
-                        cause: Cause::Row,
-                        detail,
-                    },
-                );
-                return Ok(());
-            }
-        };
         let mut batch = Batch::new(&self.generation, &mut self.changes);
         self.projection
             .project(before, &row.order, commit, &mut batch)?;
-        batch.put(keys::row(order_id), encoded);
-        self.rows.put(order_id.to_owned(), row);
-        Ok(())
+        if !listed {
+            self.unencoded.push(order_id.to_owned());
+        }
+        let encoded = false;
+        self.cache(order_id, Cached { row, encoded });
+        Ok(Ok(()))
+    }
+
+    fn cache(&mut self, order_id: &str, cached: Cached) {
+        if let Some((order_id, out)) = self.rows.push(order_id.to_owned(), cached)
+            && !out.encoded
+        {
+            self.keep(&order_id, encode(&out.row));
+        }
     }
 
     /// The order's row: from the cache, from what is pending, from the generation.
-    fn row(&mut self, order_id: &str) -> Result<Result<Option<Row>, Unfoldable>, Error> {
-        if let Some(row) = self.rows.pop(order_id) {
-            return Ok(Ok(Some(row)));
+    fn row(&mut self, order_id: &str) -> Result<Result<Option<Cached>, Unfoldable>, Error> {
+        if let Some(cached) = self.rows.pop(order_id) {
+            return Ok(Ok(Some(cached)));
         }
         let stored = Batch::new(&self.generation, &mut self.changes).get(&keys::row(order_id))?;
         let row = stored.map(|bytes| Row::decode(&bytes)).transpose();
-        Ok(row.map_err(|invalid| Unfoldable {
-            cause: Cause::Row,
-            detail: invalid.to_string(),
-        }))
+        let encoded = true;
+        Ok(row
+            .map(|row| row.map(|row| Cached { row, encoded }))
+            .map_err(|invalid| Unfoldable {
+                cause: Cause::Row,
+                detail: invalid.to_string(),
+            }))
     }
 
     fn parked_order(&mut self, order_id: &str) -> Result<Option<Parked>, Error> {
@@ -232,35 +284,52 @@ impl<P: Projection> Folder<P> {
         Ok(stored.and_then(|bytes| Parked::decode(&bytes)))
     }
 
-    fn park_at(&mut self, record: &Record, unfoldable: Unfoldable) {
+    fn park_at(&mut self, record: &Record, record_time: Option<i64>, unfoldable: Unfoldable) {
         let Unfoldable { cause, detail } = unfoldable;
-        let order_id = record.stream.as_str();
-        let position = record.position.to_string();
+        let times = self.checkpoint.partitions.values();
+        let last = times.map(|mark| mark.record_time).max();
+        let parked = Parked {
+            cause,
+            detail,
+            position: record.position.to_string(),
+            commit_id: record.commit_id.to_string(),
+            since: record_time.or(last).unwrap_or(0),
+            attempts: 1,
+            behind: Vec::new(),
+        };
+        self.park_first(record.stream.as_str(), &parked);
+    }
+
+    fn park_first(&mut self, order_id: &str, parked: &Parked) {
         tracing::error!(
             projection = self.projection.name(),
             order_id,
-            position,
-            ?cause,
-            detail,
+            position = parked.position,
+            cause = ?parked.cause,
+            detail = parked.detail,
             "order parked; all others go on"
         );
-        let commit_id = record.commit_id.to_string();
-        self.park(
-            order_id,
-            &Parked {
-                cause,
-                detail,
-                position,
-                commit_id,
-                behind: Vec::new(),
-            },
-        );
+        self.park(order_id, parked);
         self.parked = self.parked.saturating_add(1);
     }
 
     fn park(&mut self, order_id: &str, parked: &Parked) {
         self.changes.put(keys::parked(order_id), parked.encode());
     }
+}
+
+/// The stored row, or why the order is parked: what was decoded from the log has nothing personal
+/// in the clear, so there is no why.
+fn encode(row: &Row) -> Result<Vec<u8>, Parked> {
+    row.encode().map_err(|unsealed| Parked {
+        cause: Cause::Row,
+        detail: unsealed.to_string(),
+        position: format!("{}:{}", row.position.0, row.position.1),
+        commit_id: String::new(),
+        since: row.order.update_time.micros(),
+        attempts: 1,
+        behind: Vec::new(),
+    })
 }
 
 impl Unfoldable {
@@ -278,7 +347,14 @@ impl Unfoldable {
 }
 
 /// Whether a commit is the next one of its order.
-fn follows(row: Option<&Row>, commit: &Commit) -> Result<(), Unfoldable> {
+fn follows(order_id: &str, row: Option<&Row>, commit: &Commit) -> Result<(), Unfoldable> {
+    if commit.order_id.as_str() != order_id {
+        let detail = format!("the commit is one of order {}", commit.order_id);
+        return Err(Unfoldable {
+            cause: Cause::Undecodable,
+            detail,
+        });
+    }
     let expected = row.map_or(1, |row| row.order.version.saturating_add(1));
     if commit.first_version != expected {
         let found = commit.first_version;

@@ -4,284 +4,184 @@
 //!  attach ─▶ is the checkpoint's commit still in the log?  no ─▶ set the view aside
 //!    ▲         │ yes                                               │
 //!    │         ▼                                                   ▼
-//!    │       follow ◀──────────── promote ◀──────── build beside what serves
-//!    │         │
-//!    └─────────┘ the tail ended: say why, wait, attach again
+//!    │       follow ◀───────────── promote ◀──────── build beside what serves
+//!    │         │  └─ asked to rebuild: build, while following ──────▲
+//!    └─────────┘ the tail ended or stands still: say why, wait, attach again
 //! ```
 
+mod attach;
 mod build;
+mod follow;
+mod rebuild;
 
+use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use event_store::{EventStore, Head, Position, Positions, ReadError, Record, TailError};
-use futures::StreamExt as _;
-use read_model::{Checkpoint, Error, Reader, Store};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
+use event_store::{EventStore, Head, Position, Positions, ReadError, TailError};
+use read_model::{Checkpoint, Error, Progress, Reader, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Folder, Projection};
+use build::Building;
+use rebuild::Requests;
 
-/// Commits folded in one go while following: enough to amortise the hand-over to the writer's
-/// thread, few enough that a reader sees a commit within milliseconds.
-const CHUNK: usize = 256;
-/// Keys of one atomic batch. sled holds a lock of the whole process while it applies one, and keeps
-/// large batches in memory.
-const BATCH_KEYS: usize = 128;
-/// Between two questions for the log's head.
+pub use rebuild::{Rebuild, RebuildRefused, Step};
+
+/// Between two questions for the log's head, and how long the first pause after a fault is.
 const PULSE: Duration = Duration::from_secs(1);
-/// Between two tries to attach. Each costs one question, and none while the log is disconnected.
-const RETRY: Duration = Duration::from_millis(200);
+/// Longest pause between two tries to attach: a log that comes back is found soon enough.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How long the log may take to answer a question. Its own timeouts are shorter.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long a tail may stand still while the log's head is ahead of it, by default.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Views set aside as damaged one after the other, none of which caught up, before the projector
+/// gives up: it is the disk then, or the code, and not the view.
+const MOST_DAMAGED: u32 = 3;
 
 /// Keeps one projection up to date; one for each in a process.
 pub struct Projector<P: Projection> {
+    scene: Scene<P>,
+    requests: Requests,
+    building: Option<Building<P>>,
+    patience: Duration,
+    damaged: u32,
+}
+
+/// What following and building share.
+struct Scene<P: Projection> {
     projection: Arc<P>,
     log: Arc<dyn EventStore>,
     views: Arc<Store>,
-    requests: mpsc::Receiver<mpsc::Sender<Step>>,
-    handle: Rebuild,
 }
 
-/// Asks a running projector for a rebuild. Clones ask the same one.
-#[derive(Clone, Debug)]
-pub struct Rebuild {
-    requests: mpsc::Sender<mpsc::Sender<Step>>,
-    running: Arc<AtomicBool>,
-}
-
-/// How far a rebuild is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// Commits folded.
-    pub done: u64,
-    /// Commits that the log held when the rebuild began.
-    pub total: u64,
-    /// Since it began.
-    pub elapsed: Duration,
-    /// Name of the new generation, in the last step, when it serves.
-    pub promoted: Option<String>,
-}
-
-/// Why a rebuild does not begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RebuildRefused {
-    /// One is running.
-    #[error("a rebuild of this projection is running")]
-    Running,
-    /// The projector has stopped.
-    #[error("the projector has stopped")]
-    Stopped,
-}
-
-/// Ends when a rebuild does, however it does.
-struct Running(Arc<AtomicBool>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
-}
-
-/// Why following ended.
+/// Why following or building ended.
+#[derive(Debug)]
 enum Ended {
     Cancelled,
     Tail(TailError),
     Unreachable(ReadError),
-}
-
-impl Rebuild {
-    /// Begins a rebuild; the steps arrive as it goes on. Dropping the receiver cancels it.
-    ///
-    /// # Errors
-    /// [`RebuildRefused`].
-    pub async fn begin(&self) -> Result<mpsc::Receiver<Step>, RebuildRefused> {
-        if self.running.swap(true, Ordering::AcqRel) {
-            return Err(RebuildRefused::Running);
-        }
-        let (steps, received) = mpsc::channel(16);
-        if self.requests.send(steps).await.is_err() {
-            self.running.store(false, Ordering::Release);
-            return Err(RebuildRefused::Stopped);
-        }
-        Ok(received)
-    }
+    /// The log said nothing for so long, though there is more in it.
+    Stalled(Duration),
+    /// A rebuilt generation serves.
+    Promoted,
 }
 
 impl<P: Projection> Projector<P> {
     /// A projector of `log` into `views`.
     pub fn new(projection: P, log: Arc<dyn EventStore>, views: Arc<Store>) -> Self {
-        let (sender, requests) = mpsc::channel(1);
-        let handle = Rebuild {
-            requests: sender,
-            running: Arc::default(),
-        };
         Self {
-            projection: Arc::new(projection),
-            log,
-            views,
-            requests,
-            handle,
+            scene: Scene {
+                projection: Arc::new(projection),
+                log,
+                views,
+            },
+            requests: Requests::new(),
+            building: None,
+            patience: PATIENCE,
+            damaged: 0,
         }
+    }
+
+    /// Sets how long the tail may stand still while the log's head is ahead of it. After that it is
+    /// made anew.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// What asks it for rebuilds.
     #[must_use]
     pub fn rebuild(&self) -> Rebuild {
-        self.handle.clone()
+        self.requests.handle()
     }
 
     /// What reads its view.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        self.views.reader()
+        self.scene.views.reader()
     }
 
     /// Runs until `cancel` fires. Whatever the log does, it waits, attaches again and says why in
-    /// [`read_model::Progress::trouble`].
+    /// [`read_model::Progress::trouble`]. A view that turns out to be damaged is set aside and built
+    /// again.
     ///
     /// # Errors
-    /// [`Error`]: the view's own storage failed.
+    /// [`Error`]: the machine does not let it store a view.
     pub async fn run(&mut self, cancel: &CancellationToken) -> Result<(), Error> {
+        let mut pause = PULSE;
         while !cancel.is_cancelled() {
-            let ended = match self.attach(cancel).await? {
-                Ok(folder) => self.follow(folder, cancel).await?,
-                Err(ended) => ended,
+            let before = self.positions();
+            let trouble = match self.round(cancel).await {
+                Ok(Ended::Cancelled) => break,
+                Ok(Ended::Promoted) => continue,
+                Ok(ended) => ended.to_string(),
+                Err(error) => self.set_damaged_aside(error).await?,
             };
-            let trouble = match ended {
-                Ended::Cancelled => break,
-                Ended::Tail(error) => error.to_string(),
-                Ended::Unreachable(error) => error.to_string(),
-            };
-            self.report(trouble);
+            self.scene.report(trouble);
+            if self.positions() != before {
+                pause = PULSE;
+            }
             tokio::select! {
                 () = cancel.cancelled() => {}
-                () = tokio::time::sleep(RETRY) => {}
+                () = tokio::time::sleep(pause) => {}
             }
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        let views = Arc::clone(&self.views);
+        self.abandon_build().await?;
+        let views = Arc::clone(&self.scene.views);
         blocking(move || views.active().flush()).await
     }
 
-    /// Finds the place to go on: behind the checkpoint, or at the end of a new build.
-    async fn attach(
-        &mut self,
-        cancel: &CancellationToken,
-    ) -> Result<Result<Folder<P>, Ended>, Error> {
-        let head = match self.log.head().await {
-            Ok(head) => head,
-            Err(error) => return Ok(Err(Ended::Unreachable(error))),
-        };
-        let active = self.views.active();
-        let checkpoint = blocking(move || active.checkpoint()).await?;
-        let intact = match checkpoint {
-            None => false,
-            Some(checkpoint) => match self.fence(&checkpoint, &head).await {
-                Err(error) => return Ok(Err(Ended::Unreachable(error))),
-                Ok(Ok(())) => true,
-                Ok(Err(found)) => {
-                    let projection = self.projection.name();
-                    tracing::warn!(
-                        projection,
-                        found,
-                        "the view is not of this log; it is set aside and built again"
-                    );
-                    let views = Arc::clone(&self.views);
-                    blocking(move || views.set_aside()).await?;
-                    self.views.progress().send_modify(|progress| {
-                        *progress = read_model::Progress::default();
-                    });
-                    false
-                }
-            },
-        };
-        if !intact {
-            return self.build(&head, None, cancel).await;
-        }
-        let (projection, active) = (Arc::clone(&self.projection), self.views.active());
-        let folder = blocking(move || Folder::new(projection, active, head.identity.0)).await?;
-        self.publish(&folder, Some(&head));
-        Ok(Ok(folder))
-    }
-
-    /// Whether the log still holds, at every position of the checkpoint, the commit that was folded
-    /// from there; if not, what it holds instead.
-    async fn fence(
-        &self,
-        checkpoint: &Checkpoint,
-        head: &Head,
-    ) -> Result<Result<(), String>, ReadError> {
-        if checkpoint.identity != head.identity.0 {
-            return Ok(Err(format!("this is another log, {}", head.identity)));
-        }
-        for (&partition, mark) in &checkpoint.partitions {
-            let position = Position::new(partition, mark.sequence);
-            if head.last.sequence(partition) < mark.sequence {
-                let end = head.last.sequence(partition);
-                return Ok(Err(format!(
-                    "the log ends at {partition}:{end}, before {position}: its tail was lost"
-                )));
-            }
-            match self.log.read_at(position).await? {
-                Some(record) if record.commit_id.0 == mark.commit_id => {}
-                Some(record) => {
-                    return Ok(Err(format!("commit {} is at {position}", record.commit_id)));
-                }
-                None => return Ok(Err(format!("nothing is at {position}"))),
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    /// Folds what comes, until something ends it.
-    async fn follow(
-        &mut self,
-        mut folder: Folder<P>,
-        cancel: &CancellationToken,
-    ) -> Result<Ended, Error> {
-        let mut tail = match self.log.tail(positions(folder.checkpoint())).await {
-            Ok(tail) => tail.ready_chunks(CHUNK),
-            Err(error) => return Ok(Ended::Unreachable(error)),
-        };
-        let mut pulse = tokio::time::interval(PULSE);
-        pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = cancel.cancelled() => return Ok(Ended::Cancelled),
-                chunk = tail.next() => {
-                    let (records, ended) = split(chunk.unwrap_or_default());
-                    folder = fold(folder, records).await?;
-                    self.publish(&folder, None);
-                    if let Some(error) = ended {
-                        return Ok(Ended::Tail(error));
-                    }
-                }
-                _ = pulse.tick() => self.take_pulse(&folder).await,
-                Some(steps) = self.requests.recv() => {
-                    drop(tail);
-                    let running = Running(Arc::clone(&self.handle.running));
-                    let head = match self.log.head().await {
-                        Ok(head) => head,
-                        Err(error) => return Ok(Ended::Unreachable(error)),
-                    };
-                    let built = self.build(&head, Some(steps), cancel).await?;
-                    drop(running);
-                    return Ok(match built {
-                        Ok(_promoted) => Ended::Tail(TailError::Closed),
-                        Err(ended) => ended,
-                    });
-                }
-            }
+    /// Attaches and follows, once.
+    async fn round(&mut self, cancel: &CancellationToken) -> Result<Ended, Error> {
+        match self.attach(cancel).await? {
+            Ok(folder) => Box::pin(self.follow(folder, cancel)).await,
+            Err(ended) => Ok(ended),
         }
     }
 
-    /// Asks for the head apart from the tail: a tail that has died in silence shows as lag.
-    async fn take_pulse(&self, folder: &Folder<P>) {
-        match self.log.head().await {
-            Ok(head) => self.publish(folder, Some(&head)),
-            Err(error) => self.report(error.to_string()),
+    /// Makes way for a new build when an error says that the view is damaged.
+    async fn set_damaged_aside(&mut self, error: Error) -> Result<String, Error> {
+        if !matches!(error, Error::Damaged { .. }) || self.damaged >= MOST_DAMAGED {
+            return Err(error);
         }
+        self.damaged += 1;
+        let projection = self.scene.projection.name();
+        tracing::error!(projection, %error, "view set aside; it is built again from the log");
+        self.set_aside().await?;
+        Ok(error.to_string())
+    }
+
+    async fn set_aside(&mut self) -> Result<(), Error> {
+        self.abandon_build().await?;
+        let views = Arc::clone(&self.scene.views);
+        blocking(move || views.set_aside()).await?;
+        self.scene.views.progress().send_modify(|progress| {
+            *progress = Progress::default();
+        });
+        Ok(())
+    }
+
+    /// Ends the build that is running, if any, and waits until it has cleaned up.
+    async fn abandon_build(&mut self) -> Result<(), Error> {
+        match self.building.take() {
+            Some(building) => building.abandon(&self.scene).await,
+            None => Ok(()),
+        }
+    }
+
+    fn positions(&self) -> std::collections::BTreeMap<u32, u64> {
+        self.scene.views.progress().borrow().positions.clone()
+    }
+}
+
+impl<P: Projection> Scene<P> {
+    /// Asks for the head, in a bounded time.
+    async fn head(&self) -> Result<Head, ReadError> {
+        answer(self.log.head()).await
     }
 
     fn publish(&self, folder: &Folder<P>, head: Option<&Head>) {
@@ -293,25 +193,14 @@ impl<P: Projection> Projector<P> {
             progress.record_time = times.max().unwrap_or(0);
             progress.parked = folder.parked();
             if let Some(head) = head {
-                progress.head = head
-                    .last
-                    .iter()
-                    .map(|p| (p.partition, p.sequence))
-                    .collect();
+                progress.head = sequences(head);
                 progress.trouble = None;
             }
-            let (head, reached) = (&progress.head, &progress.positions);
-            let ahead = reached.iter().map(|(partition, sequence)| {
-                (
-                    *partition,
-                    (*sequence).max(head.get(partition).copied().unwrap_or(0)),
-                )
-            });
-            let merged = head
-                .iter()
-                .map(|(p, s)| (*p, *s))
-                .chain(ahead.collect::<Vec<_>>());
-            progress.head = merged.collect();
+            // What was folded is in the log, whatever it said of its head a moment ago.
+            for (&partition, &reached) in &progress.positions {
+                let head = progress.head.entry(partition).or_default();
+                *head = reached.max(*head);
+            }
             progress.caught_up |= progress.lag_commits() == 0 && progress.trouble.is_none();
         });
     }
@@ -329,37 +218,41 @@ impl<P: Projection> Projector<P> {
     }
 }
 
-/// Records before the first error, and the error.
-fn split(chunk: Vec<Result<Record, TailError>>) -> (Vec<Record>, Option<TailError>) {
-    let empty = chunk.is_empty();
-    let mut records = Vec::with_capacity(chunk.len());
-    for item in chunk {
-        match item {
-            Ok(record) => records.push(record),
-            Err(error) => return (records, Some(error)),
+impl<P: Projection> Clone for Scene<P> {
+    fn clone(&self) -> Self {
+        Self {
+            projection: Arc::clone(&self.projection),
+            log: Arc::clone(&self.log),
+            views: Arc::clone(&self.views),
         }
     }
-    (records, empty.then_some(TailError::Closed))
 }
 
-/// Folds and writes on a thread where blocking is fine.
-async fn fold<P: Projection>(
-    mut folder: Folder<P>,
-    records: Vec<Record>,
-) -> Result<Folder<P>, Error> {
-    blocking(move || {
-        for record in &records {
-            folder.fold(record)?;
-            if folder.pending().len() >= BATCH_KEYS {
-                folder.write()?;
-            }
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cancelled => f.write_str("it was cancelled"),
+            Self::Tail(error) => write!(f, "{error}"),
+            Self::Unreachable(error) => write!(f, "{error}"),
+            Self::Stalled(waited) => write!(
+                f,
+                "the tail stood still for {} s while the head of the log was ahead; it is made anew",
+                waited.as_secs()
+            ),
+            Self::Promoted => f.write_str("another generation serves"),
         }
-        if !records.is_empty() {
-            folder.write()?;
-        }
-        Ok(folder)
-    })
-    .await
+    }
+}
+
+/// An answer of the log, or that it gave none.
+async fn answer<T>(asked: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {
+    let silent = |_elapsed| {
+        let cause = format!("no answer within {} s", ANSWER.as_secs());
+        Err(ReadError::Unavailable { cause })
+    };
+    tokio::time::timeout(ANSWER, asked)
+        .await
+        .unwrap_or_else(silent)
 }
 
 /// Runs what blocks on a thread of its own kind; a panic there is damage to the view.
@@ -383,14 +276,7 @@ fn positions(checkpoint: &Checkpoint) -> Positions {
         .collect()
 }
 
-/// How often a rebuild says how far it is.
-const STEP: Duration = Duration::from_millis(250);
-
-/// Says how far a build is, not too often.
-struct Steps {
-    to: Option<mpsc::Sender<Step>>,
-    total: u64,
-    done: u64,
-    started: Instant,
-    last: Instant,
+fn sequences(head: &Head) -> std::collections::BTreeMap<u32, u64> {
+    let last = head.last.iter();
+    last.map(|at| (at.partition, at.sequence)).collect()
 }

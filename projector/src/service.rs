@@ -10,8 +10,8 @@ use proto::v1;
 use proto::v1::projection_service_server as server;
 use read_model::{Progress, Store};
 use tokio::sync::mpsc;
-use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{StreamExt as _, once};
 use tonic::{Code, Request, Response, Status};
 
 use crate::{Rebuild, RebuildRefused, Step};
@@ -134,7 +134,16 @@ impl server::ProjectionService for ProjectionService {
                 ),
             })?;
         let views = Arc::clone(views);
-        let replies = ReceiverStream::new(steps).map(move |step| Ok(reply(&views, step)));
+        let mut promoted = false;
+        let steps = ReceiverStream::new(steps).map(Some).chain(once(None));
+        let replies = steps.filter_map(move |step| match step {
+            Some(step) => {
+                promoted |= step.promoted.is_some();
+                Some(Ok(reply(&views, step)))
+            }
+            None if promoted => None,
+            None => Some(Err(given_up())),
+        });
         Ok(Response::new(Box::pin(replies)))
     }
 }
@@ -146,6 +155,12 @@ async fn reach(views: &Store, token: &str) -> Result<(), Status> {
         error::status(Code::InvalidArgument, "TOKEN_INVALID", message, [])
     })?;
     let mut progress = views.progress().subscribe();
+    let identity = progress.borrow().identity;
+    if identity != [0; 16] && identity != token.identity {
+        let message = "the consistency token is of another log";
+        let status = error::status(Code::InvalidArgument, "TOKEN_INVALID", message, []);
+        return Err(status);
+    }
     let reached = progress.wait_for(|progress| progress.covers(&token.positions));
     match tokio::time::timeout(PATIENCE, reached).await {
         Ok(Ok(_reached)) => Ok(()),
@@ -157,6 +172,12 @@ async fn reach(views: &Store, token: &str) -> Result<(), Status> {
             Duration::from_millis(200),
         )),
     }
+}
+
+fn given_up() -> Status {
+    let message =
+        "the rebuild was given up, the log of the node says why; what serves goes on serving";
+    error::status(Code::Aborted, "REBUILD_GIVEN_UP", message, [])
 }
 
 fn reply(views: &Store, step: Step) -> v1::RebuildProjectionResponse {

@@ -1,9 +1,11 @@
 //! One build of a projection: a sled tree in a directory of its own.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,6 +14,11 @@ use crate::{Checkpoint, Error, keys};
 /// How long sled may keep a write in memory before it starts to write it out. A crash loses at most
 /// this much of the view; the checkpoint is lost with it, so the log fills it in again.
 const FLUSH_EVERY_MS: u64 = 500;
+
+/// sled gives up its lock on a thread of its own, a moment after the tree was dropped: how often,
+/// and how long, one that is opened again is waited for.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// One build of a projection.
 #[derive(Debug)]
@@ -31,17 +38,22 @@ pub struct Changes {
 impl Changes {
     /// Writes a key.
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.bytes = self
-            .bytes
-            .saturating_add(key.len())
-            .saturating_add(value.len());
-        self.keys.insert(key, Some(value));
+        self.set(key, Some(value));
     }
 
     /// Deletes a key.
     pub fn delete(&mut self, key: Vec<u8>) {
-        self.bytes = self.bytes.saturating_add(key.len());
-        self.keys.insert(key, None);
+        self.set(key, None);
+    }
+
+    fn set(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let length = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        let (whole, new) = (key.len().saturating_add(length(&value)), length(&value));
+        let bytes = match self.keys.insert(key, value) {
+            Some(old) => self.bytes.saturating_sub(length(&old)).saturating_add(new),
+            None => self.bytes.saturating_add(whole),
+        };
+        self.bytes = bytes;
     }
 
     /// What is known of a key: `None` nothing, `Some(None)` that it is deleted.
@@ -62,7 +74,7 @@ impl Changes {
         self.keys.is_empty()
     }
 
-    /// An upper bound of the bytes held, every write counted.
+    /// Bytes of the keys and values held.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.bytes
@@ -72,18 +84,23 @@ impl Changes {
 impl Generation {
     /// Opens or makes the tree in `path`. sled panics on some damaged files; that is damage too.
     pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, Error> {
-        let damaged = |cause: String| Error::Damaged {
-            path: path.display().to_string(),
-            cause,
-        };
         let config = sled::Config::new()
             .path(path)
             .cache_capacity(cache_bytes)
             .flush_every_ms(Some(FLUSH_EVERY_MS));
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let mut tries = 0;
+        let opened = loop {
+            let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+            let locked = matches!(&opened, Ok(Err(error)) if is_locked(error));
+            tries += 1;
+            if !locked || tries == LOCK_TRIES {
+                break opened;
+            }
+            std::thread::park_timeout(LOCK_PAUSE);
+        };
         let db = opened
-            .map_err(|_panic| damaged("sled panicked while opening it".to_owned()))?
-            .map_err(|error| damaged(error.to_string()))?;
+            .map_err(|_panic| damaged(path, "sled panicked while opening it"))?
+            .map_err(|error| failed(path, &error))?;
         let name = path
             .file_name()
             .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
@@ -124,7 +141,7 @@ impl Generation {
     {
         self.db
             .range(range)
-            .map(|entry| entry.map_err(|error| self.damaged(&error)))
+            .map(|entry| entry.map_err(|error| failed(&self.path, &error)))
     }
 
     /// All keys that begin with a prefix.
@@ -145,10 +162,9 @@ impl Generation {
             return Ok(None);
         };
         let checkpoint = Checkpoint::decode(&bytes);
-        checkpoint.map(Some).ok_or_else(|| Error::Damaged {
-            path: self.path.display().to_string(),
-            cause: "its checkpoint cannot be read".to_owned(),
-        })
+        checkpoint
+            .map(Some)
+            .ok_or_else(|| damaged(&self.path, "its checkpoint cannot be read"))
     }
 
     /// Writes changes and the checkpoint that includes them in one atomic batch.
@@ -226,18 +242,50 @@ impl Generation {
     /// Runs one operation of sled; its errors and its panics are damage.
     fn guard<T>(&self, operation: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
         match catch_unwind(AssertUnwindSafe(operation)) {
-            Ok(result) => result.map_err(|error| self.damaged(&error)),
-            Err(_panic) => Err(Error::Damaged {
-                path: self.path.display().to_string(),
-                cause: "sled panicked".to_owned(),
-            }),
+            Ok(result) => result.map_err(|error| failed(&self.path, &error)),
+            Err(_panic) => Err(damaged(&self.path, "sled panicked")),
         }
     }
+}
 
-    fn damaged(&self, error: &sled::Error) -> Error {
-        Error::Damaged {
-            path: self.path.display().to_string(),
-            cause: error.to_string(),
-        }
+fn damaged(path: &Path, cause: &str) -> Error {
+    Error::Damaged {
+        path: path.display().to_string(),
+        cause: cause.to_owned(),
     }
+}
+
+/// What an error of sled means. A full disk is not damage: setting the view aside would not help,
+/// and building another would fail as well.
+fn failed(path: &Path, error: &sled::Error) -> Error {
+    let shown = || path.display().to_string();
+    match error {
+        error if is_locked(error) => Error::InUse { path: shown() },
+        sled::Error::Io(error) if is_of_the_machine(error.kind()) => Error::Io {
+            action: "read or write",
+            path: shown(),
+            source: io::Error::new(error.kind(), error.to_string()),
+        },
+        error => damaged(path, &error.to_string()),
+    }
+}
+
+/// Whether another handle holds sled's lock. sled has no other sign of it.
+fn is_locked(error: &sled::Error) -> bool {
+    let lock = "could not acquire lock";
+    matches!(error, sled::Error::Io(error) if error.to_string().contains(lock))
+}
+
+/// Whether the fault is the machine's and not the files'.
+const fn is_of_the_machine(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind as K;
+    matches!(
+        kind,
+        K::StorageFull
+            | K::QuotaExceeded
+            | K::FileTooLarge
+            | K::ReadOnlyFilesystem
+            | K::PermissionDenied
+            | K::OutOfMemory
+    )
 }

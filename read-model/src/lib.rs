@@ -4,7 +4,8 @@
 //!  read-model/orders/current ──▶ "1-7"          the pointer: which generation serves
 //!  read-model/orders/1-7/                       schema 1, the 7th build: one sled tree
 //!  read-model/orders/1-8/                       being built beside it
-//!  read-model/quarantine/orders-1-6-<time>/     set aside, for whoever wants to look
+//!  read-model/orders/lock                       held by the process that owns the folder
+//!  read-model/quarantine/orders-000002-1-6/     set aside, for whoever wants to look
 //! ```
 //!
 //! * A [`Store`] is the folder of one projection: it opens, makes, promotes and sets aside
@@ -48,8 +49,14 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// Another process has the folder open. Nothing in it was touched.
+    #[error("the view in {path} is in use by another process")]
+    InUse {
+        /// The folder, or the generation's directory.
+        path: String,
+    },
     /// sled refused, or found something that it did not write.
-    #[error("the view in {path} is damaged or in use: {cause}")]
+    #[error("the view in {path} is damaged: {cause}")]
     Damaged {
         /// The generation's directory.
         path: String,

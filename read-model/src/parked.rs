@@ -18,6 +18,8 @@ pub enum Cause {
     Chain,
     /// The stored row could not be read or written.
     Row,
+    /// Folding the commit broke an invariant.
+    Fold,
 }
 
 /// A parked order: its row stays as it was before the commit that could not be folded.
@@ -31,6 +33,13 @@ pub struct Parked {
     pub position: String,
     /// Its commit id, in hexadecimal.
     pub commit_id: String,
+    /// When it was first seen: the record time of the commit, or, where that cannot be read, of the
+    /// last commit of any order before it; microseconds since 1970.
+    #[serde(default)]
+    pub since: i64,
+    /// How often the commit was tried, at least 1.
+    #[serde(default)]
+    pub attempts: u32,
     /// Positions of the commits that queue behind it.
     pub behind: Vec<String>,
 }

@@ -4,7 +4,7 @@
 //! count; a draft that is cancelled was never worth anything.
 
 use order::event::LineValue;
-use order::value::{Currency, FulfillmentState, OrderState, PaymentState};
+use order::value::{Currency, OrderState};
 use order::{Event, Order};
 use proto::commit::Commit;
 use read_model::counters::{DAY, HOUR, Revenue, Sales, Stage};
@@ -101,13 +101,13 @@ fn count_funnel(before: Option<Before>, order: &Order, batch: &mut Batch<'_>) ->
     Ok(())
 }
 
-/// Which stages an order has reached, by number. A state that passes stays reached in the counters,
-/// which only grow.
+/// Which stages an order has reached, by number. None is ever left again, so that the counters,
+/// which only grow, count an order once: what is captured never shrinks, what is owed never grows.
 fn reached(order: &Order) -> [bool; 8] {
-    let paid = matches!(
-        order.payment_state(),
-        PaymentState::Paid | PaymentState::PartiallyRefunded | PaymentState::Refunded
-    );
+    let totals = order.totals();
+    let paid = order.state != OrderState::Cancelled
+        && !totals.captured.is_zero()
+        && totals.captured >= totals.net_total;
     let mut reached = [false; 8];
     let mut set = |stage: Stage, is: bool| {
         if let Some(slot) = reached.get_mut(stage as usize) {
@@ -120,8 +120,7 @@ fn reached(order: &Order) -> [bool; 8] {
     set(Stage::Shipped, !order.shipments.is_empty());
     set(
         Stage::Delivered,
-        order.fulfillment_state() == FulfillmentState::Delivered
-            || order.lines.iter().any(|line| !line.delivered.is_zero()),
+        order.lines.iter().any(|line| !line.delivered.is_zero()),
     );
     set(Stage::Cancelled, order.state == OrderState::Cancelled);
     set(

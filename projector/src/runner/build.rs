@@ -1,15 +1,17 @@
 //! Builds a generation from the start of the log, beside the one that serves.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use event_store::{Head, Positions, Record};
 use futures::StreamExt as _;
 use read_model::{Error, Generation};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ended, Projector, STEP, Step, Steps, blocking, positions, split};
+use super::follow::split;
+use super::rebuild::{Request, Steps};
+use super::{Ended, Scene, answer, blocking, positions};
 use crate::{Folder, Projection};
 
 /// Commits folded in one go: a build has no reader to hurry for.
@@ -17,76 +19,194 @@ const CHUNK: usize = 4096;
 /// Changes kept in memory, and so merged, before they are written in the order of their keys.
 const LOAD_BYTES: usize = 32 << 20;
 
-impl<P: Projection> Projector<P> {
-    /// Builds up to `head`, promotes, and answers the folder that goes on from there. A build that
-    /// is cut short leaves nothing behind: it is not the generation that the pointer names.
+/// A generation that was built and does not serve yet.
+pub(super) struct Built<P: Projection> {
+    folder: Folder<P>,
+    steps: Steps,
+}
+
+/// A build that runs while the projector follows the log. Whatever becomes of it, what serves goes
+/// on serving.
+pub(super) struct Building<P: Projection> {
+    future: Pin<Box<dyn Future<Output = Option<Built<P>>> + Send>>,
+    stop: CancellationToken,
+}
+
+impl<P: Projection> Building<P> {
+    /// Begins a build that somebody asked for. It moves when it is polled.
+    pub(super) fn new(scene: Scene<P>, request: Request, patience: Duration) -> Self {
+        let stop = CancellationToken::new();
+        let token = stop.clone();
+        let future = Box::pin(async move {
+            let given_up = |why: &dyn std::fmt::Display| {
+                let projection = scene.projection.name();
+                tracing::warn!(projection, %why, "rebuild given up");
+            };
+            let head = match scene.head().await {
+                Ok(head) => head,
+                Err(error) => {
+                    given_up(&error);
+                    return None;
+                }
+            };
+            match scene.build(&head, Some(request), patience, &token).await {
+                Ok(built) => built.inspect_err(|ended| given_up(ended)).ok(),
+                Err(error) => {
+                    given_up(&error);
+                    None
+                }
+            }
+        });
+        Self { future, stop }
+    }
+
+    /// What was built; `None` when it was given up.
+    pub(super) async fn built(&mut self) -> Option<Built<P>> {
+        self.future.as_mut().await
+    }
+
+    /// Gives it up, and waits until nothing of it is left.
+    pub(super) async fn abandon(self, scene: &Scene<P>) -> Result<(), Error> {
+        self.stop.cancel();
+        match self.future.await {
+            Some(built) => scene.discard_built(built).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl<P: Projection> Scene<P> {
+    /// Builds up to `head`. A build that is cut short leaves nothing behind: it is not the
+    /// generation that the pointer names.
     pub(super) async fn build(
-        &mut self,
+        &self,
         head: &Head,
-        to: Option<mpsc::Sender<Step>>,
+        request: Option<Request>,
+        patience: Duration,
         cancel: &CancellationToken,
-    ) -> Result<Result<Folder<P>, Ended>, Error> {
-        let (projection, views) = (Arc::clone(&self.projection), Arc::clone(&self.views));
-        let identity = head.identity.0;
-        let (generation, folder) = blocking(move || {
-            let generation = views.next()?;
-            let folder = Folder::new(projection, Arc::clone(&generation), identity)?;
-            Ok((generation, folder))
+    ) -> Result<Result<Built<P>, Ended>, Error> {
+        let (scene, identity) = (self.clone(), head.identity.0);
+        let folder = blocking(move || {
+            let generation = scene.views.next()?;
+            Folder::new(scene.projection, generation, identity)
         })
         .await?;
-        let mut steps = Steps::new(to, Positions::start().distance_to(&head.last));
-        match self.fill(folder, head, &mut steps, cancel).await? {
-            Ok(folder) => {
-                let views = Arc::clone(&self.views);
+        let generation = Arc::clone(folder.generation());
+        let mut steps = Steps::new(request, Positions::start().distance_to(&head.last));
+        let filled = self
+            .fill(folder, &head.last, &mut steps, patience, cancel)
+            .await?;
+        match filled {
+            Ok(mut folder) => {
+                drop(generation);
                 let folder = blocking(move || {
-                    let mut folder = folder;
-                    folder.seal()?;
-                    views.promote(generation)?;
+                    // On disk before it is promoted: what is left to do then is short.
+                    folder.load()?;
+                    folder.generation().flush()?;
                     Ok(folder)
                 })
                 .await?;
-                self.publish(&folder, Some(head));
-                steps.finish(folder.generation()).await;
-                Ok(Ok(folder))
+                Ok(Ok(Built { folder, steps }))
             }
             Err(ended) => {
-                let views = Arc::clone(&self.views);
-                blocking(move || views.discard(generation)).await?;
+                self.discard(generation).await?;
                 Ok(Err(ended))
             }
         }
     }
 
+    /// Folds on until `target` is reached, without checkpoints.
     async fn fill(
         &self,
         mut folder: Folder<P>,
-        head: &Head,
+        target: &Positions,
         steps: &mut Steps,
+        patience: Duration,
         cancel: &CancellationToken,
     ) -> Result<Result<Folder<P>, Ended>, Error> {
-        if head.last.iter().all(|position| position.sequence == 0) {
+        let missing = target.iter().filter(|at| at.sequence > 0).collect();
+        if positions(folder.checkpoint()).covers_all(&missing) {
             return Ok(Ok(folder));
         }
-        let mut tail = match self.log.tail(Positions::start()).await {
+        let mut tail = match answer(self.log.tail(positions(folder.checkpoint()))).await {
             Ok(tail) => tail.ready_chunks(CHUNK),
             Err(error) => return Ok(Err(Ended::Unreachable(error))),
         };
-        while !positions(folder.checkpoint()).covers_all(&head.last) {
-            if steps.is_unwanted() {
-                return Ok(Err(Ended::Tail(event_store::TailError::Closed)));
-            }
+        while !positions(folder.checkpoint()).covers_all(&missing) {
             let chunk = tokio::select! {
                 () = cancel.cancelled() => return Ok(Err(Ended::Cancelled)),
+                () = steps.unwanted() => return Ok(Err(Ended::Cancelled)),
+                () = tokio::time::sleep(patience) => return Ok(Err(Ended::Stalled(patience))),
                 chunk = tail.next() => chunk.unwrap_or_default(),
             };
             let (records, ended) = split(chunk);
-            steps.advance(records.len() as u64).await;
+            steps.advance(records.len() as u64);
             folder = load(folder, records).await?;
             if let Some(error) = ended {
                 return Ok(Err(Ended::Tail(error)));
             }
         }
         Ok(Ok(folder))
+    }
+
+    /// Folds on to where the one that serves is, so that no reader sees time go back.
+    pub(super) async fn catch_up(
+        &self,
+        built: Built<P>,
+        target: &Positions,
+        patience: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<Result<Built<P>, Ended>, Error> {
+        let Built { folder, mut steps } = built;
+        let generation = Arc::clone(folder.generation());
+        match self
+            .fill(folder, target, &mut steps, patience, cancel)
+            .await?
+        {
+            Ok(folder) => Ok(Ok(Built { folder, steps })),
+            Err(ended) => {
+                self.discard(generation).await?;
+                Ok(Err(ended))
+            }
+        }
+    }
+
+    /// Lets a built generation serve; nobody may fold into the one before any more.
+    pub(super) async fn promote(
+        &self,
+        built: Built<P>,
+        head: Option<&Head>,
+    ) -> Result<Folder<P>, Error> {
+        let Built { mut folder, steps } = built;
+        let views = Arc::clone(&self.views);
+        let folder = blocking(move || {
+            folder.seal()?;
+            views.promote(Arc::clone(folder.generation()))?;
+            Ok(folder)
+        })
+        .await?;
+        self.publish(&folder, head);
+        let (projection, generation) = (self.projection.name(), folder.generation().name());
+        tracing::info!(projection, generation, "generation promoted");
+        steps.finish(folder.generation()).await;
+        Ok(folder)
+    }
+
+    pub(super) async fn discard_built(&self, built: Built<P>) -> Result<(), Error> {
+        let generation = Arc::clone(built.folder.generation());
+        drop(built);
+        self.discard(generation).await
+    }
+
+    async fn discard(&self, generation: Arc<Generation>) -> Result<(), Error> {
+        let views = Arc::clone(&self.views);
+        blocking(move || views.discard(generation)).await
+    }
+}
+
+impl<P: Projection> Built<P> {
+    pub(super) const fn identity(&self) -> &[u8; 16] {
+        &self.folder.checkpoint().identity
     }
 }
 
@@ -97,58 +217,11 @@ async fn load<P: Projection>(
     blocking(move || {
         for record in &records {
             folder.fold(record)?;
-            if folder.pending().bytes() >= LOAD_BYTES {
+            if folder.pending_bytes() >= LOAD_BYTES {
                 folder.load()?;
             }
         }
         Ok(folder)
     })
     .await
-}
-
-impl Steps {
-    fn new(to: Option<mpsc::Sender<Step>>, total: u64) -> Self {
-        let now = Instant::now();
-        Self {
-            to,
-            total,
-            done: 0,
-            started: now,
-            last: now,
-        }
-    }
-
-    /// Whether whoever asked for the rebuild has gone away.
-    fn is_unwanted(&self) -> bool {
-        self.to.as_ref().is_some_and(mpsc::Sender::is_closed)
-    }
-
-    async fn advance(&mut self, commits: u64) {
-        self.done = self.done.saturating_add(commits);
-        if self.last.elapsed() >= STEP {
-            self.last = Instant::now();
-            self.send(None).await;
-        }
-    }
-
-    async fn finish(self, generation: &Generation) {
-        self.send(Some(generation.name().to_owned())).await;
-    }
-
-    async fn send(&self, promoted: Option<String>) {
-        if let Some(to) = &self.to {
-            let (done, total) = (self.done, self.total.max(self.done));
-            let elapsed = self.started.elapsed();
-            // Whoever has gone away is noticed before the next chunk.
-            drop(
-                to.send(Step {
-                    done,
-                    total,
-                    elapsed,
-                    promoted,
-                })
-                .await,
-            );
-        }
-    }
 }

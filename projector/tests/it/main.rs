@@ -1,0 +1,13 @@
+//! What must hold of every projection and of the runner that keeps it.
+
+mod actor;
+mod crash;
+mod fence;
+mod fold;
+mod history;
+mod log;
+mod node;
+mod park;
+mod rebuild;
+mod reports;
+mod service;
