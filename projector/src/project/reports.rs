@@ -101,8 +101,9 @@ fn count_funnel(before: Option<Before>, order: &Order, batch: &mut Batch<'_>) ->
     Ok(())
 }
 
-/// Which stages an order has reached, by number. None is ever left again, so that the counters,
-/// which only grow, count an order once: what is captured never shrinks, what is owed never grows.
+/// Which stages an order has reached, by number. None is ever reached twice, so that the counters,
+/// which only grow, count an order once: what is captured never shrinks, what is owed never grows,
+/// and a cancelled order, which is no longer paid, stays cancelled.
 fn reached(order: &Order) -> [bool; 8] {
     let totals = order.totals();
     let paid = order.state != OrderState::Cancelled
