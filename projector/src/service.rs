@@ -183,10 +183,12 @@ fn given_up() -> Status {
 fn reply(views: &Store, step: Step) -> v1::RebuildProjectionResponse {
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = step.done as f64 / step.elapsed.as_secs_f64().max(0.001);
+    let remaining = step.remaining().and_then(|left| left.try_into().ok());
     v1::RebuildProjectionResponse {
         done: i64::try_from(step.done).unwrap_or(i64::MAX),
         total: i64::try_from(step.total).unwrap_or(i64::MAX),
         commits_per_second: rate,
+        remaining,
         promoted: step.promoted.map(|generation| v1::Projection {
             name: views.projection().to_owned(),
             generation,

@@ -5,7 +5,6 @@
 //! its invoice or row, so an import that was interrupted is simply run again.
 
 mod plan;
-mod progress;
 mod request;
 mod row;
 mod send;
@@ -21,8 +20,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tonic::transport::Channel;
 
+use crate::progress::Progress;
 use plan::{Reject, Step};
-use progress::Progress;
 
 /// What to import, and how.
 pub(crate) struct Import {
@@ -78,7 +77,7 @@ impl Import {
         let total_rows = rows.len() as u64;
         let steps = plan::plan(rows);
         let mut rejects = Rejects::create(&self.rejects)?;
-        let mut progress = Progress::new(steps.len() as u64, self.quiet);
+        let mut progress = Progress::new(steps.len() as u64, "steps", self.quiet);
         let started = tokio::time::Instant::now();
 
         let (outcomes, mut received) = mpsc::channel(1024);

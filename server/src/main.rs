@@ -6,6 +6,7 @@ mod config;
 mod exit;
 mod import;
 mod output;
+mod progress;
 mod serve;
 mod telemetry;
 

@@ -31,6 +31,17 @@ pub struct Step {
     pub promoted: Option<String>,
 }
 
+impl Step {
+    /// How long the rest takes at the rate so far; `None` while nothing is folded.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        let left = self.total.saturating_sub(self.done);
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let share = left as f64 / self.done as f64;
+        Duration::try_from_secs_f64(self.elapsed.as_secs_f64() * share).ok()
+    }
+}
+
 /// Why a rebuild does not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RebuildRefused {

@@ -138,5 +138,8 @@ async fn a_rebuild_streams_its_progress_and_a_second_one_is_refused() {
     let promoted = last.promoted.as_ref().expect("promoted");
     assert_eq!(promoted.generation, world.orders.generation());
     assert_eq!((last.done, last.total), (400, 400));
+    assert!(last.commits_per_second > 0.0);
+    let left = last.remaining.expect("a rate").seconds;
+    assert_eq!(left, 0, "nothing is left at the end");
     world.stop().await;
 }

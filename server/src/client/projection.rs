@@ -1,8 +1,5 @@
 //! projection list, projection rebuild.
 
-use std::io::IsTerminal as _;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proto::v1;
 use proto::v1::projection_service_client::ProjectionServiceClient;
 
@@ -10,6 +7,7 @@ use super::order::print;
 use super::{connect, refused};
 use crate::cli;
 use crate::output;
+use crate::progress::Progress;
 
 /// How far every projection is.
 pub(crate) async fn list(arguments: cli::ProjectionList) -> anyhow::Result<()> {
@@ -76,32 +74,16 @@ pub(crate) async fn rebuild(arguments: cli::ProjectionRebuild) -> anyhow::Result
         .await
         .map_err(|status| refused(&status))?
         .into_inner();
-    let terminal = std::io::stderr().is_terminal();
-    let hidden = arguments.quiet || !terminal;
-    let target = if hidden {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    };
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} commits {per_sec} ETA {eta}")
-        .unwrap_or_else(|_invalid| ProgressStyle::default_bar());
-    let bar = ProgressBar::with_draw_target(None, target).with_style(style);
+    let mut bar = Progress::new(0, "commits", arguments.quiet);
     while let Some(step) = progress
         .message()
         .await
         .map_err(|status| refused(&status))?
     {
-        bar.set_length(u64::try_from(step.total).unwrap_or(0));
-        bar.set_position(u64::try_from(step.done).unwrap_or(0));
-        if !arguments.quiet && !terminal {
-            let rate = step.commits_per_second;
-            output::note(&format!(
-                "{}/{} commits, {rate:.0}/s",
-                step.done, step.total
-            ));
-        }
+        let count = |commits: i64| u64::try_from(commits).unwrap_or(0);
+        bar.reach(count(step.done), count(step.total));
         if let Some(promoted) = step.promoted {
-            bar.finish_and_clear();
+            bar.finish();
             output::line(&format!(
                 "projection {} now serves generation {} at {}",
                 promoted.name, promoted.generation, promoted.position
