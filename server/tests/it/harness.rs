@@ -30,7 +30,7 @@ pub(crate) fn orders() -> Command {
     Command::new(env!("CARGO_BIN_EXE_orders"))
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .and_then(|l| l.local_addr())
         .expect("a free port")
@@ -188,6 +188,8 @@ pub(crate) struct Nats {
     program: PathBuf,
     folder: PathBuf,
     port: u16,
+    /// Every message is synced to the disk before it is acknowledged; the benchmark asks for it.
+    pub(crate) sync_always: bool,
 }
 
 impl Nats {
@@ -199,11 +201,19 @@ impl Nats {
             program,
             folder: folder.join("nats"),
             port: free_port(),
+            sync_always: false,
         })
     }
 
     pub(crate) fn start(&mut self) {
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if self.sync_always {
+            let configuration = self.folder.with_extension("conf");
+            std::fs::write(&configuration, "jetstream { sync_interval: always }")
+                .expect("a configuration file");
+            command.arg("-c").arg(configuration);
+        }
+        let child = command
             .args([
                 "-js",
                 "-a",

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::harness::{Server, orders, wait_until};
+use crate::harness::{Nats, Server, orders, wait_until};
 use crate::tools::{root, run};
 
 const HEADER: &str =
@@ -352,20 +352,19 @@ fn reconcile(server: &Server, summary: &Value, expected: &Expected) {
     }
 }
 
-fn import_and_reconcile(text: &str) {
-    let folder = tempfile::tempdir().expect("folder");
-    let file = folder.path().join("invoices.csv");
+fn import_and_reconcile(text: &str, folder: &Path, settings: &[&str]) {
+    let file = folder.join("invoices.csv");
     std::fs::write(&file, text).expect("written");
     let expected = expected(text);
     assert!(
         expected.orders > 100 && expected.accepted < expected.rows,
         "{expected:?}"
     );
-    let mut server = Server::ready(folder.path(), &[]);
+    let mut server = Server::ready(folder, settings);
     let first = import(&server, &file);
     assert_eq!(first["replayed"], 0);
     reconcile(&server, &first, &expected);
-    let digests = server.digests();
+    let (digests, head) = (server.digests(), head(&server));
 
     let again = import(&server, &file);
     let commands = number_of(&first, "orders_placed") + number_of(&first, "cancellations");
@@ -389,12 +388,40 @@ fn import_and_reconcile(text: &str) {
     std::fs::remove_dir_all(server.data().join("read-model")).expect("removed");
     server.start();
     server.wait_ready();
+    let listed = server.client(&["list", "--limit", "0", "-o", "jsonl"]);
+    assert_eq!(
+        listed.lines().count() as u64,
+        expected.orders,
+        "ready means that the whole view is there"
+    );
     assert_eq!(
         server.digests(),
         digests,
         "a view made anew is the same, byte for byte"
     );
     reconcile(&server, &again, &expected);
+    assert_eq!(self::head(&server), head, "nothing was written to the log");
+}
+
+/// Where the log ends, as each projection knows it.
+fn head(server: &Server) -> Vec<Value> {
+    let listed = server.client(&["projection", "list", "-o", "jsonl"]);
+    let of = |line: &str| json(line)["head"].clone();
+    listed.lines().map(of).collect()
+}
+
+fn on_the_embedded_log(text: &str) {
+    let folder = tempfile::tempdir().expect("folder");
+    import_and_reconcile(text, folder.path(), &[]);
+}
+
+fn on_jetstream(text: &str) {
+    let folder = tempfile::tempdir().expect("folder");
+    if let Some(mut nats) = Nats::new(folder.path()) {
+        nats.start();
+        let url = format!("nats.url={}", nats.url());
+        import_and_reconcile(text, folder.path(), &[&url]);
+    }
 }
 
 fn number_of(summary: &Value, name: &str) -> u64 {
@@ -403,13 +430,25 @@ fn number_of(summary: &Value, name: &str) -> u64 {
 
 #[test]
 fn generated_invoices_reconcile() {
-    import_and_reconcile(&generated());
+    on_the_embedded_log(&generated());
+}
+
+#[test]
+fn generated_invoices_reconcile_on_jetstream() {
+    on_jetstream(&generated());
 }
 
 #[test]
 fn a_real_month_reconciles() {
     if let Some(text) = real_month() {
-        import_and_reconcile(&text);
+        on_the_embedded_log(&text);
+    }
+}
+
+#[test]
+fn a_real_month_reconciles_on_jetstream() {
+    if let Some(text) = real_month() {
+        on_jetstream(&text);
     }
 }
 

@@ -14,3 +14,4 @@ mod readme;
 mod service;
 mod tidy;
 mod tools;
+mod witness;

@@ -238,6 +238,34 @@ fn a_service_waits_for_its_nats_server() {
 }
 
 #[test]
+fn a_view_that_is_gone_takes_the_node_out_of_rotation_until_it_is_made_anew() {
+    let folder = tempfile::tempdir().expect("folder");
+    let Some(mut nats) = Nats::new(folder.path()) else {
+        return;
+    };
+    nats.start();
+    let mut server = Server::ready(folder.path(), &[&format!("nats.url={}", nats.url())]);
+    server.client(&["place", "--line", "MUG:2:4.95", "--order-id", "kept-1"]);
+    let digests = server.digests();
+    server.stop();
+    nats.stop();
+    std::fs::remove_dir_all(server.data().join("read-model")).expect("removed");
+    server.start();
+    wait_until("it has started", || server.healthcheck("startup") == 0);
+    // An intact view would serve without its log after ten seconds; none at all does not.
+    wait_until("a fifth try is announced", || {
+        server.log().contains("\"attempt\":5")
+    });
+    for service in ["readiness", "orders.v1.OrderQueryService"] {
+        assert_eq!(server.healthcheck(service), 4, "{service}");
+    }
+    nats.start();
+    server.wait_ready();
+    server.client(&["get", "kept-1"]);
+    assert_eq!(server.digests(), digests);
+}
+
+#[test]
 fn a_stop_while_waiting_for_nats_is_clean() {
     let folder = tempfile::tempdir().expect("folder");
     let Some(nats) = Nats::new(folder.path()) else {
