@@ -3,6 +3,8 @@
 mod orders;
 mod reports;
 
+use std::time::Duration;
+
 use order::Order;
 use proto::commit::Commit;
 use read_model::{Changes, Error, Generation, counters};
@@ -24,6 +26,12 @@ pub trait Projection: Send + Sync + 'static {
 
     /// Number of the layout of its keys; another number makes a new build.
     fn schema(&self) -> u32;
+
+    /// How long commits may gather before they are folded together, while following. Zero where
+    /// readers wait for each; more where many commits move the same keys.
+    fn gather(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Looks at an order before a commit.
     fn before(&self, order_id: &str, order: &Order) -> Self::Before;

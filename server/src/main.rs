@@ -15,6 +15,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use cli::{Cli, Command};
 
+/// Commits, rows and replies are many small values; docs/adr/0007 has the figures.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(cli::arguments(std::env::args())) {
         Ok(cli) => cli,

@@ -1,10 +1,11 @@
 //! Folds what comes, as it comes.
 
 use std::future::pending;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::{EventStore, Head, Positions, ReadError, Record, TailError};
+use event_store::{EventStore, Head, Positions, ReadError, Record, Tail, TailError};
 use futures::{Stream, StreamExt as _, stream};
 use read_model::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -17,6 +18,8 @@ use crate::{Folder, Projection};
 /// Commits folded in one go while following: enough to amortise the hand-over to the writer's
 /// thread, few enough that a reader sees a commit within milliseconds.
 const CHUNK: usize = 256;
+/// What a tail yields.
+type Commit = Result<Record, TailError>;
 /// Keys of one atomic batch. sled holds a lock of the whole process while it applies one, and keeps
 /// large batches in memory.
 const BATCH_KEYS: usize = 128;
@@ -30,7 +33,7 @@ impl<P: Projection> Projector<P> {
     ) -> Result<Ended, Error> {
         let log = &self.scene.log;
         let mut tail = match answer(log.tail(positions(folder.checkpoint()))).await {
-            Ok(tail) => tail.ready_chunks(CHUNK),
+            Ok(tail) => chunks(tail, self.scene.projection.gather()),
             Err(error) => return Ok(Ended::Unreachable(error)),
         };
         let mut heads = std::pin::pin!(heads(Arc::clone(log)));
@@ -126,6 +129,15 @@ impl<P: Projection> Projector<P> {
     }
 }
 
+/// What has come, in chunks: at once, or gathered.
+fn chunks(tail: Tail, gather: Duration) -> Pin<Box<dyn Stream<Item = Vec<Commit>> + Send>> {
+    if gather.is_zero() {
+        Box::pin(tail.ready_chunks(CHUNK))
+    } else {
+        Box::pin(tokio_stream::StreamExt::chunks_timeout(tail, CHUNK, gather))
+    }
+}
+
 /// What the build made, once it has; never without one.
 async fn built<P: Projection>(building: Option<&mut Building<P>>) -> Option<Built<P>> {
     match building {
@@ -173,7 +185,7 @@ impl Still {
 }
 
 /// Records before the first error, and the error.
-pub(super) fn split(chunk: Vec<Result<Record, TailError>>) -> (Vec<Record>, Option<TailError>) {
+pub(super) fn split(chunk: Vec<Commit>) -> (Vec<Record>, Option<TailError>) {
     let empty = chunk.is_empty();
     let mut records = Vec::with_capacity(chunk.len());
     for item in chunk {

@@ -9,7 +9,8 @@
 //!
 //! Between slices the views of the service catch up; within one they fold as much as they get.
 //!
-//! `cargo bench -p server --bench command`; NATS as the tests find it.
+//! `cargo bench -p server --bench command [-- embedded|lazy|always]`; NATS as the tests find it, with
+//! `sync_interval` as it is by default (lazy) or `always`.
 
 #![allow(
     clippy::print_stdout,
@@ -57,10 +58,19 @@ fn main() -> ExitCode {
         "{:<18} {:>7} {:<13} {:>10} {:>9} {:>9}  ratio of neighbours (lowest to highest)",
         "log", "clients", "program", "commands/s", "p50 us", "p99 us"
     );
-    let folder = tempfile::tempdir().expect("folder");
-    embedded(&runtime, folder.path(), bytes);
-    let both = [false, true].map(|always| jetstream(&runtime, always, bytes));
-    if both.contains(&false) {
+    let wanted = |log: &str| {
+        let mut names = arguments
+            .iter()
+            .filter(|argument| !argument.starts_with('-'));
+        names.all(|name| name == log)
+    };
+    if wanted("embedded") {
+        let folder = tempfile::tempdir().expect("folder");
+        embedded(&runtime, folder.path(), bytes);
+    }
+    let run = [("lazy", false), ("always", true)]
+        .map(|(log, always)| !wanted(log) || jetstream(&runtime, always, bytes));
+    if run.contains(&false) {
         println!("not run: JetStream, for want of a nats-server");
         return ExitCode::FAILURE;
     }
@@ -78,33 +88,37 @@ fn embedded(runtime: &tokio::runtime::Runtime, folder: &Path, bytes: usize) {
     runtime.block_on(compare("embedded", &programs));
 }
 
-/// False when there is no NATS server.
+/// Each program has a NATS server of its own, or one would fold what the other writes. False when
+/// there is none.
 fn jetstream(runtime: &tokio::runtime::Runtime, always: bool, bytes: usize) -> bool {
     let folder = tempfile::tempdir().expect("folder");
-    let Some(mut nats) = Nats::new(folder.path()) else {
-        return false;
-    };
-    let name = if always {
-        nats.sync_always = true;
-        "JetStream, always"
-    } else {
-        "JetStream, lazy"
-    };
-    nats.start();
-    let twin = Twin::start(&nats.url(), bytes);
-    let url = format!("nats.url={}", nats.url());
-    let place = |role: &str| {
-        let place = folder.path().join(role);
+    let mut servers = Vec::new();
+    for name in ["twin", "command", "all"] {
+        let place = folder.path().join(name);
         std::fs::create_dir(&place).expect("folder");
-        Server::ready(&place, &[&url, &format!("role={role}")])
-    };
-    let all = place("all");
-    let command = place("command");
+        let Some(mut nats) = Nats::new(&place) else {
+            return false;
+        };
+        nats.sync_always = always;
+        nats.start();
+        servers.push((place, nats));
+    }
+    let twin = Twin::start(&servers[0].1.url(), bytes);
+    let [command, all] =
+        [("command", &servers[1]), ("all", &servers[2])].map(|(role, (place, nats))| {
+            let settings = [format!("nats.url={}", nats.url()), format!("role={role}")];
+            Server::ready(place, &settings.each_ref().map(String::as_str))
+        });
     let programs = [
         ("bare twin", twin.address.as_str()),
         ("role command", command.grpc.as_str()),
         ("role all", all.grpc.as_str()),
     ];
+    let name = if always {
+        "JetStream, always"
+    } else {
+        "JetStream, lazy"
+    };
     runtime.block_on(compare(name, &programs));
     true
 }
