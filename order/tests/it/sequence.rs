@@ -1,0 +1,97 @@
+//! Random commands, valid and invalid, on random orders: after every one of them all laws hold.
+//!
+//! ```text
+//!   plan ─▶ step ─▶ aim (books open) ─▶ command ─┬─▶ decide ─▶ events or rejection ─┐
+//!                                                └─▶ clerk ─▶ events or objections ─┴─▶ equal?
+//!                                 events ─┬─▶ evolve ─▶ order  ─┐
+//!                                         └─▶ note   ─▶ ledger ─┴─▶ agree? laws hold?
+//! ```
+
+mod abacus;
+mod agreement;
+mod aim;
+mod clerk;
+mod figures;
+mod law;
+mod ledger;
+mod plan;
+mod tally;
+mod world;
+
+use std::cell::RefCell;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use order::value::{Amount, Timestamp};
+use order::{Event, Order, evolve};
+use proptest::prelude::*;
+use proptest::test_runner::{FileFailurePersistence, RngSeed, TestCaseResult, TestRunner};
+
+use plan::Plan;
+use tally::Tally;
+use world::World;
+
+/// Plans of one run, unless more are asked for: 40 commands each, more than 100,000 together.
+const PLANS: u32 = 2_800;
+
+#[test]
+fn no_sequence_of_commands_breaks_a_law() {
+    let tally = RefCell::new(Tally::default());
+    run(PLANS, |plan| {
+        World::new().follow(&plan, &mut tally.borrow_mut())
+    });
+    let tally = tally.into_inner();
+    tally.print();
+    assert!(tally.total() >= 100_000, "too few commands to mean much");
+    tally.assert_complete();
+}
+
+/// Whatever order events come in, folding takes them all: `decide` guards, `evolve` accepts.
+#[test]
+fn a_fold_accepts_any_events_in_any_order() {
+    run(PLANS / 28, |plan| {
+        let mut world = World::new();
+        let mut tally = Tally::default();
+        world.follow(&plan, &mut tally)?;
+        let forward = || world.history.iter();
+        let half = world.history.len() / 2;
+        fold(forward().rev())?;
+        fold(forward().flat_map(|event| [event, event]))?;
+        fold(forward().step_by(2))?;
+        fold(forward().skip(half).chain(forward().take(half)))
+    });
+}
+
+/// Every event after the creation counts, and every sum can be asked for.
+fn fold<'a>(events: impl Iterator<Item = &'a (Event, Timestamp)> + Clone) -> TestCaseResult {
+    let begun = events
+        .clone()
+        .skip_while(|(event, _)| !matches!(event, Event::OrderCreated(_)));
+    let mut order = None;
+    for (event, at) in events {
+        evolve(&mut order, event, *at);
+    }
+    let version = order.as_ref().map_or(0, |order: &Order| order.version);
+    prop_assert_eq!(usize::try_from(version), Ok(begun.count()));
+    let totals = order.map(|order| order.totals()).unwrap_or_default();
+    prop_assert!(totals.net_total >= Amount::ZERO, "{totals:?}");
+    Ok(())
+}
+
+/// Runs a property over plans. Failures are kept in `sequence.regressions` and tried first.
+fn run(plans: u32, property: impl Fn(Plan) -> TestCaseResult) {
+    let mut config = ProptestConfig {
+        source_file: Some(file!()),
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    };
+    config.cases = config.cases.max(plans);
+    config.max_shrink_iters = 20_000;
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(RandomState::new().build_hasher().finish());
+    }
+    let seed = config.rng_seed;
+    println!("PROPTEST_RNG_SEED={seed}");
+    if let Err(error) = TestRunner::new(config).run(&plan::plan(), property) {
+        panic!("PROPTEST_RNG_SEED={seed}\n{error}");
+    }
+}

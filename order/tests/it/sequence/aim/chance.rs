@@ -1,0 +1,88 @@
+//! Which commands the books have something for.
+
+use order::value::{OrderState, PaymentTerms};
+
+use super::Shot;
+use crate::sequence::figures::{Balance, Units};
+use crate::sequence::plan::Act;
+
+/// Commands that move an order on. Those that end it, or only talk about it, come by their own luck.
+const MOVES: [Act; 12] = [
+    Act::Edit,
+    Act::Place,
+    Act::Authorize,
+    Act::Capture,
+    Act::Refund,
+    Act::Ship,
+    Act::Close,
+    Act::CancelItems,
+    Act::RequestReturn,
+    Act::ReceiveReturn,
+    Act::Release,
+    Act::Erase,
+];
+
+impl Shot<'_> {
+    /// The step's act, or another one if the books have nothing for it.
+    pub(crate) fn useful(&self) -> Act {
+        if self.has_chance(self.step.act) {
+            return self.step.act;
+        }
+        let others = MOVES.into_iter().filter(|act| self.has_chance(*act));
+        let others: Vec<Act> = others.collect();
+        let turn = usize::from(self.step.turn).checked_rem(others.len());
+        turn.map_or(Act::Annotate, |turn| others[turn])
+    }
+
+    fn has_chance(&self, act: Act) -> bool {
+        let ledger = self.ledger;
+        let sums = ledger.sums();
+        let placed = ledger.state == OrderState::Placed;
+        let draft = ledger.state == OrderState::Draft;
+        let delivering = placed || ledger.state == OrderState::Completed;
+        match act {
+            Act::Create => ledger.version == 0,
+            Act::Edit => draft,
+            Act::Place => draft && !ledger.draft.articles.is_empty(),
+            Act::Authorize => placed && sums.balance > sums.open,
+            Act::Capture | Act::Void => !draft && self.some_payment(Balance::open),
+            Act::Fail => placed || ledger.state == OrderState::Cancelled,
+            Act::Refund => {
+                let given = sums.net_total > 0 && self.one_in(5);
+                !draft
+                    && (given || sums.balance < 0)
+                    && self.some_payment(|b| b.captured - b.refunded)
+            }
+            Act::Ship => placed && self.may_ship() && self.some_line(Units::to_ship),
+            Act::Close => placed && ledger.parcels.iter().any(|p| p.outcome.is_none()),
+            Act::CancelItems => placed && self.some_line(Units::to_ship),
+            Act::CancelOrder => (placed || draft) && !self.some_line(|units| units.shipped),
+            Act::RequestReturn => delivering && self.some_line(Units::returnable),
+            Act::ReceiveReturn => {
+                delivering && ledger.returns.iter().any(|found| found.received.is_none())
+            }
+            Act::Hold => placed,
+            Act::Release => placed && !ledger.holds.is_empty(),
+            Act::Annotate => ledger.version > 0,
+            Act::Erase => !draft && !placed && !ledger.erased && sums.balance == 0,
+        }
+    }
+
+    fn some_payment(&self, left: impl Fn(Balance) -> i128) -> bool {
+        let payments = self.ledger.payments.iter();
+        payments
+            .filter_map(|payment| self.ledger.payment(&payment.payment_id))
+            .any(|balance| left(balance) > 0)
+    }
+
+    fn some_line(&self, left: impl Fn(Units) -> i128) -> bool {
+        self.ledger.goods().into_iter().any(|units| left(units) > 0)
+    }
+
+    fn may_ship(&self) -> bool {
+        let sums = self.ledger.sums();
+        let covered = sums.captured - sums.refunded + sums.open >= sums.net_total;
+        let on_account = self.ledger.draft.terms == PaymentTerms::OnAccount;
+        self.ledger.holds.is_empty() && (on_account || covered)
+    }
+}
