@@ -11,7 +11,10 @@
     reason = "the seed and what was reached are printed"
 )]
 
+mod abacus;
+mod ask;
 mod pricing;
 mod sequence;
+mod spec;
 mod state;
 mod word;

@@ -7,7 +7,6 @@
 //!                                         └─▶ note   ─▶ ledger ─┴─▶ agree? laws hold?
 //! ```
 
-mod abacus;
 mod agreement;
 mod aim;
 mod clerk;

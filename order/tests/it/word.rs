@@ -1,8 +1,8 @@
 //! Short words for values.
 
 use order::value::{
-    Amount, Currency, DiscountId, InvalidValue, LineId, PaymentId, PspReference, Quantity, RatePpm,
-    ReturnId, ShipmentId, Tag, Text,
+    Amount, Currency, DiscountId, InvalidValue, LineId, Money, PaymentId, PspReference, Quantity,
+    RatePpm, ReturnId, ShipmentId, Tag, Text,
 };
 
 fn valid<T>(value: Result<T, InvalidValue>) -> T {
@@ -16,6 +16,20 @@ pub(crate) fn currency(code: &str) -> Currency {
 pub(crate) fn amount(minor_units: impl Into<i128>) -> Amount {
     let minor_units = i64::try_from(minor_units.into()).expect("fits");
     valid(Amount::new(minor_units))
+}
+
+pub(crate) fn pence(minor_units: i64) -> Money {
+    Money {
+        currency: currency("GBP"),
+        amount: amount(minor_units),
+    }
+}
+
+pub(crate) fn cents(minor_units: i64) -> Money {
+    Money {
+        currency: currency("EUR"),
+        amount: amount(minor_units),
+    }
 }
 
 pub(crate) fn units(units: impl Into<i128>) -> Quantity {

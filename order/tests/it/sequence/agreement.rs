@@ -6,9 +6,9 @@ use order::value::ShipmentOutcome;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
-use super::abacus::Cost;
 use super::figures::{Balance, Units};
 use super::ledger::{Draft, Ledger, coins};
+use crate::abacus::Cost;
 
 /// Every figure of the order is that of the books.
 pub(crate) fn all(order: &Order, ledger: &Ledger) -> TestCaseResult {

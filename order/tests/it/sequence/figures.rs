@@ -7,8 +7,8 @@ use order::value::{
     ShipmentOutcome,
 };
 
-use super::abacus::{self, Cost};
 use super::ledger::{Draft, Ledger, Parcel, Return, coins};
+use crate::abacus::{self, Cost};
 
 /// Units of one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use order::{Command, Order};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
-use super::abacus::{Cost, worth};
 use super::figures::{Sums, Units};
 use super::ledger::{Ledger, coins};
+use crate::abacus::{Cost, worth};
 
 /// All laws on one state.
 pub(crate) fn all(order: &Order, ledger: &Ledger) -> TestCaseResult {

@@ -13,7 +13,7 @@ use order::value::{
     Text, Timestamp,
 };
 
-use super::abacus::{Article, Cost};
+use crate::abacus::{Article, Cost};
 
 /// The books of one order.
 #[derive(Clone, Debug)]

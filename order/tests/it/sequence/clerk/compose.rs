@@ -8,7 +8,7 @@ use order::value::{Amount, LineId, Money, PaymentTerms};
 use order::{Event, Moment, Rejection};
 
 use super::{Answer, assigned, invalid};
-use crate::sequence::abacus::Cost;
+use crate::abacus::Cost;
 use crate::sequence::ledger::Draft;
 use crate::word;
 

@@ -8,7 +8,7 @@ use order::value::{CancelReason, LineId, PaymentTerms, ShipmentOutcome};
 use order::{Event, Moment, Rejection};
 
 use super::{Answer, assigned, refused};
-use crate::sequence::abacus::{Cost, worth};
+use crate::abacus::{Cost, worth};
 use crate::sequence::figures::Units;
 use crate::sequence::ledger::Ledger;
 use crate::word;
