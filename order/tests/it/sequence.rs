@@ -13,7 +13,7 @@ mod clerk;
 mod figures;
 mod law;
 mod ledger;
-mod plan;
+pub(crate) mod plan;
 mod tally;
 mod world;
 
