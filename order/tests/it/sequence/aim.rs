@@ -6,7 +6,7 @@ mod goods;
 mod operate;
 mod pay;
 
-use order::value::{Money, Timestamp};
+use order::value::{Amount, Money, Timestamp};
 use order::{Command, Moment};
 
 use super::ledger::Ledger;
@@ -39,10 +39,14 @@ impl Shot<'_> {
         }
     }
 
-    /// A step that aims well does what the books have something for; one astray does as it is told.
-    pub(crate) fn command(&self) -> Command {
-        let astray = !self.is(Aim::True) || self.one_in(16);
-        match if astray { self.step.act } else { self.useful() } {
+    /// The command, if the books have something for it; a step astray does as it is told anyway.
+    pub(crate) fn command(&self) -> Option<Command> {
+        let astray = self.is(Aim::Stale) || self.one_in(8);
+        (astray || self.has_chance()).then(|| self.aimed())
+    }
+
+    fn aimed(&self) -> Command {
+        match self.step.act {
             Act::Create => self.create(),
             Act::Edit => self.edit(),
             Act::Place => Command::Place(self.place()),
@@ -103,7 +107,7 @@ impl Shot<'_> {
         };
         Money {
             currency,
-            amount: word::amount(minor_units),
+            amount: word::amount(minor_units.min(Amount::LIMIT.into())),
         }
     }
 

@@ -35,7 +35,9 @@ impl World {
         let mut story = String::new();
         for (number, step) in plan.steps.iter().enumerate() {
             self.now = self.now.plus_seconds(step.wait.into());
-            let (command, at) = self.aim(&plan.basket, step, number);
+            let Some((command, at)) = self.aim(&plan.basket, step, number) else {
+                continue;
+            };
             story.push_str(&format!("{number}: {command:?}\n"));
             let taken = self.take(&command, at, usize::from(step.pick), tally);
             taken.map_err(|error| TestCaseError::fail(format!("{error}, after\n{story}")))?;
@@ -43,8 +45,8 @@ impl World {
         Ok(())
     }
 
-    /// A step becomes a command. An order that is not there is mostly created.
-    fn aim(&self, basket: &Basket, step: &Step, number: usize) -> (Command, Moment) {
+    /// A step becomes a command, or is passed over. An order that is not there is mostly created.
+    fn aim(&self, basket: &Basket, step: &Step, number: usize) -> Option<(Command, Moment)> {
         let mut step = step.clone();
         let astray = step.pick % 8 == 7;
         if self.ledger.is_none() && !astray {
@@ -58,7 +60,7 @@ impl World {
             number,
             now: self.now,
         };
-        (shot.command(), shot.moment())
+        Some((shot.command()?, shot.moment()))
     }
 
     /// Decides a command and looks at everything that came of it.

@@ -6,41 +6,15 @@ use super::Shot;
 use crate::sequence::figures::{Balance, Units};
 use crate::sequence::plan::Act;
 
-/// Commands that move an order on. Those that end it, or only talk about it, come by their own luck.
-const MOVES: [Act; 12] = [
-    Act::Edit,
-    Act::Place,
-    Act::Authorize,
-    Act::Capture,
-    Act::Refund,
-    Act::Ship,
-    Act::Close,
-    Act::CancelItems,
-    Act::RequestReturn,
-    Act::ReceiveReturn,
-    Act::Release,
-    Act::Erase,
-];
-
 impl Shot<'_> {
-    /// The step's act, or another one if the books have nothing for it.
-    pub(crate) fn useful(&self) -> Act {
-        if self.has_chance(self.step.act) {
-            return self.step.act;
-        }
-        let others = MOVES.into_iter().filter(|act| self.has_chance(*act));
-        let others: Vec<Act> = others.collect();
-        let turn = usize::from(self.step.turn).checked_rem(others.len());
-        turn.map_or(Act::Annotate, |turn| others[turn])
-    }
-
-    fn has_chance(&self, act: Act) -> bool {
+    /// Whether the books have something for this command.
+    pub(super) fn has_chance(&self) -> bool {
         let ledger = self.ledger;
         let sums = ledger.sums();
         let placed = ledger.state == OrderState::Placed;
         let draft = ledger.state == OrderState::Draft;
         let delivering = placed || ledger.state == OrderState::Completed;
-        match act {
+        match self.step.act {
             Act::Create => ledger.version == 0,
             Act::Edit => draft,
             Act::Place => draft && !ledger.draft.articles.is_empty(),
