@@ -190,6 +190,20 @@ fn an_order_that_nobody_could_pay_for_is_refused() {
 }
 
 #[test]
+fn goods_beyond_the_bound_are_refused_even_if_a_discount_brings_the_total_back() {
+    let order = Create {
+        lines: vec![line("MOON", 1, pence(1_000_000_000_000_000), 0); 2],
+        discounts: vec![off(&["L1"], DiscountValue::Rate(rate(1_000_000)))],
+        ..blank()
+    };
+    let too_large = Rejection::LimitExceeded {
+        what: "minor units of an amount",
+        limit: 1_000_000_000_000_000,
+    };
+    given([]).when(create(order)).then_refused(too_large);
+}
+
+#[test]
 fn placing_freezes_the_money_of_every_line() {
     given(drafted()).when(place()).then([agreed(
         &[("L1", 0, 250, 1_500), ("L2", 0, 0, 500)],

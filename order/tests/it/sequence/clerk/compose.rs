@@ -258,7 +258,8 @@ impl Desk {
     fn priced(mut self) -> Self {
         let (costs, shipping) = self.draft.costs();
         let parts = |cost: &Cost| [cost.base, cost.discount, cost.tax, cost.total];
-        let mut largest = vec![total(&costs, shipping)];
+        let goods = costs.iter().map(|cost| cost.base).sum();
+        let mut largest = vec![goods, total(&costs, shipping)];
         largest.extend(costs.iter().chain([&shipping]).flat_map(parts));
         let limit = Amount::LIMIT.unsigned_abs();
         let too_large = largest.iter().any(|&part| part > i128::from(limit));
