@@ -8,7 +8,7 @@ use proptest::test_runner::{TestCaseError, TestCaseResult};
 use super::aim::Shot;
 use super::clerk::{self, Answer};
 use super::ledger::Ledger;
-use super::plan::{Act, Basket, Plan, Step};
+use super::plan::{Act, Aim, Basket, Plan, Step};
 use super::tally::Tally;
 use super::{agreement, law};
 
@@ -34,7 +34,7 @@ impl World {
     pub(super) fn follow(&mut self, plan: &Plan, tally: &mut Tally) -> TestCaseResult {
         let mut story = String::new();
         for (number, step) in plan.steps.iter().enumerate() {
-            self.now = self.now.plus_seconds(step.wait.into());
+            self.wait(step);
             let Some((command, at)) = self.aim(&plan.basket, step, number) else {
                 continue;
             };
@@ -43,6 +43,20 @@ impl World {
             taken.map_err(|error| TestCaseError::fail(format!("{error}, after\n{story}")))?;
         }
         Ok(())
+    }
+
+    /// Time passes. Who means to cancel waits for the due time, and not a moment longer.
+    fn wait(&mut self, step: &Step) {
+        let placed = self
+            .ledger
+            .as_ref()
+            .and_then(|ledger| ledger.placed.as_ref());
+        let due = placed.and_then(|placed| placed.payment_due_time);
+        let patient = step.act == Act::CancelOrder && step.aim == Aim::True;
+        self.now = match due.filter(|due| patient && *due > self.now) {
+            Some(due) => due,
+            None => self.now.plus_seconds(step.wait.into()),
+        };
     }
 
     /// A step becomes a command, or is passed over. An order that is not there is mostly created.

@@ -83,7 +83,10 @@ impl Shot<'_> {
             tags: [word::tag("new")].into(),
             metadata: BTreeMap::new(),
             related_order_id: self.one_in(2).then(|| OrderId::new("old").expect("valid")),
-            place: basket.place.then(Place::default),
+            place: basket.place.then(|| Place {
+                expected_total: None,
+                payment_due_time: self.due(),
+            }),
         }
     }
 
@@ -105,19 +108,22 @@ impl Shot<'_> {
         }
     }
 
+    fn due(&self) -> Option<Timestamp> {
+        let due = self.now.plus_seconds(1 + i64::from(self.step.part));
+        (self.basket.prepaid && self.one_in(2)).then_some(due)
+    }
+
     pub(super) fn place(&self) -> Place {
         let (costs, shipping) = self.ledger.draft.costs();
         let total = costs.iter().map(|cost| cost.total).sum::<i128>() + shipping.total;
         let more = i128::from(self.is(Aim::Over));
         let agreed = more > 0 || self.is(Aim::Foreign) || self.one_in(3);
-        let due = self.now.plus_seconds(1 + i64::from(self.step.part));
-        let prepaid = self.ledger.draft.terms == PaymentTerms::Prepaid;
         Place {
             expected_total: agreed.then(|| self.money(total + more)),
             payment_due_time: if self.is(Aim::Odd) {
                 Some(self.now)
             } else {
-                (prepaid && self.one_in(2)).then_some(due)
+                self.due()
             },
         }
     }

@@ -95,7 +95,7 @@ impl Shot<'_> {
 
     pub(super) fn cancel_order(&self) -> Command {
         Command::CancelOrder(CancelOrder {
-            cancel_reason: if self.one_in(3) {
+            cancel_reason: if self.one_in(2) {
                 CancelReason::PaymentTimeout
             } else {
                 CancelReason::Customer
