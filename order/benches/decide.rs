@@ -1,8 +1,8 @@
 //! What does one decision cost, and one fold, as orders grow in lines and in events?
 //!
 //! `cargo bench -p order`. Each row: nanoseconds of one call, the median of nine rounds. `decide`
-//! never changes its order; `evolve` does, so its rows fold events that leave no trace when repeated,
-//! or begin again from nothing.
+//! never changes its order; `evolve` does, so its rows fold events that leave no trace when
+//! repeated, or begin again from nothing.
 
 #![allow(clippy::print_stdout, reason = "a benchmark talks on stdout")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]

@@ -77,7 +77,7 @@ fn fold<'a>(events: impl Iterator<Item = &'a (Event, Timestamp)> + Clone) -> Tes
     Ok(())
 }
 
-/// Runs a property over plans. What failed is kept in `tests/proptest-regressions`, and tried first.
+/// Runs a property over plans. What failed is kept in `tests/proptest-regressions` and tried first.
 fn run(plans: u32, property: impl Fn(Plan) -> TestCaseResult) {
     let mut config = ProptestConfig::with_source_file(file!());
     config.cases = config.cases.max(plans);
@@ -87,16 +87,23 @@ fn run(plans: u32, property: impl Fn(Plan) -> TestCaseResult) {
     }
     let seed = config.rng_seed;
     println!("PROPTEST_RNG_SEED={seed}");
-    let failed = TestRunner::new(config).run(&plan::plan(), &property).err();
-    if let Some(TestError::Fail(_, plan)) = failed {
-        let plan = pruned(plan, &property);
-        let told = property(plan.clone());
-        panic!("PROPTEST_RNG_SEED={seed}\n{told:?}\n{plan:#?}");
+    match TestRunner::new(config).run(&plan::plan(), &property) {
+        Ok(()) => {}
+        Err(TestError::Abort(reason)) => panic!("aborted: {reason}"),
+        Err(TestError::Fail(reason, plan)) => {
+            let plan = pruned(plan, &property);
+            println!("{plan:#?}");
+            let told = property(plan).err().map(|error| error.to_string());
+            panic!(
+                "PROPTEST_RNG_SEED={seed}\n{}",
+                told.unwrap_or_else(|| reason.to_string())
+            );
+        }
     }
 }
 
-/// Leaves out every step, and every two, that the failure does not need. Proptest tries each of them
-/// once, and many can go only together: a parcel and its arrival.
+/// Leaves out every step, and every two, that the failure does not need. Proptest tries each once,
+/// and many can go only together: a parcel and its arrival.
 fn pruned(mut plan: Plan, property: impl Fn(Plan) -> TestCaseResult) -> Plan {
     let passes = |plan: &Plan| {
         let outcome = catch_unwind(AssertUnwindSafe(|| property(plan.clone())));

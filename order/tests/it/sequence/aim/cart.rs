@@ -233,7 +233,7 @@ impl Shot<'_> {
         }
     }
 
-    /// A line more: of an id that is there, that assignment must later step over, or to be assigned.
+    /// A line more: its id is there already, is one that assignment must step over, or is assigned.
     fn added(&self, there: Option<LineId>, count: usize) -> NewLine {
         let ahead = word::line_id(&format!("L{}", count + 2));
         let taken = there.filter(|_| self.is(Aim::Taken));
