@@ -62,6 +62,8 @@ pub fn price(
     prices_include_tax: bool,
 ) -> Result<Pricing, TooLarge> {
     let bases = items.iter().map(base).collect::<Result<Vec<i128>, _>>()?;
+    // Goods and discounts are sums that totals show, however little a discount leaves to pay.
+    amount(bases.iter().sum())?;
     let mut nets = bases.clone();
     discount_lines(items, discounts, &mut nets);
     for discount in discounts

@@ -1,102 +1,40 @@
 //! Which command each state allows: every cell of the table.
 
-use std::collections::BTreeSet;
-
-use order::command::{
-    Annotate, AuthorizePayment, CancelItems, CancelOrder, CapturePayment, CloseShipment, Create,
-    Edit, FailPayment, Hold, LineQuantity, NewLine, Place, ReceiveReturn, RefundPayment, Release,
-    RequestReturn, ShipItems, VoidPayment,
-};
-use order::value::{
-    Amount, CancelReason, Currency, Customer, HoldReason, LineId, Money, OrderState, PaymentId,
-    PaymentTerms, PspReference, Quantity, RatePpm, RefundKind, ReturnId, ReturnReason, ShipmentId,
-    ShipmentOutcome, Sku, Tag, Text, Timestamp,
-};
+use order::command::{Annotate, AuthorizePayment, Create, Place};
+use order::value::{CancelReason, HoldReason, OrderState, RefundKind, ShipmentOutcome, Timestamp};
 use order::{Command, Moment, Order, Rejection, decide, evolve};
+
+use crate::ask;
+use crate::word::{pence, tag};
 
 fn now() -> Moment {
     Moment::at(Timestamp::from_micros(1_700_000_000_000_000))
 }
 
-fn money(minor_units: i64) -> Money {
-    let amount = Amount::new(minor_units).expect("small");
-    Money {
-        currency: Currency::new("GBP").expect("known"),
-        amount,
-    }
-}
-
-fn text(text: &str) -> Text {
-    Text::new(text).expect("short")
-}
-
-fn psp(name: &str) -> PspReference {
-    PspReference::new(name).expect("short")
-}
-
 fn create(place: bool) -> Command {
-    Command::Create(Box::new(Create {
-        channel: None,
-        currency: Currency::new("GBP").expect("known"),
-        prices_include_tax: true,
-        terms: PaymentTerms::OnAccount,
-        customer: Customer::default(),
-        lines: vec![NewLine {
-            line_id: None,
-            sku: Sku::new("MUG").expect("valid"),
-            title: Text::default(),
-            quantity: Quantity::new(2).expect("small"),
-            unit_price: money(500),
-            tax_rate: RatePpm::ZERO,
-        }],
-        shipping: None,
-        discounts: Vec::new(),
-        tags: BTreeSet::new(),
-        metadata: std::collections::BTreeMap::new(),
-        related_order_id: None,
+    ask::create(Create {
+        lines: vec![ask::line("MUG", 2, pence(500), 0)],
         place: place.then(Place::default),
-    }))
-}
-
-fn items(units: u32) -> Vec<LineQuantity> {
-    let line_id = LineId::new("L1").expect("valid");
-    vec![LineQuantity {
-        line_id,
-        quantity: Quantity::new(units).expect("small"),
-    }]
+        ..ask::blank()
+    })
 }
 
 fn cancel_order() -> Command {
-    Command::CancelOrder(CancelOrder {
-        cancel_reason: CancelReason::Customer,
-    })
+    ask::cancel_order(CancelReason::Customer)
 }
 
 fn ship() -> Command {
-    Command::ShipItems(ShipItems {
-        shipment_id: None,
-        items: items(2),
-        carrier: Text::default(),
-        tracking_number: Text::default(),
-    })
+    ask::ship("S1", &[("L1", 2)])
 }
 
 fn deliver() -> Command {
-    let shipment_id = ShipmentId::new("S1").expect("valid");
-    Command::CloseShipment(CloseShipment {
-        shipment_id,
-        outcome: ShipmentOutcome::Delivered,
-    })
+    ask::close("S1", ShipmentOutcome::Delivered)
 }
 
 fn pay() -> Command {
     Command::AuthorizePayment(AuthorizePayment {
-        payment_id: None,
-        amount: money(1_000),
-        method: text("card"),
-        psp_reference: psp("a"),
-        expire_time: None,
         capture: true,
+        ..ask::authorize("P1", pence(1_000))
     })
 }
 
@@ -124,104 +62,31 @@ fn orders() -> Vec<(&'static str, Option<Order>)> {
     ]
 }
 
-#[allow(
-    clippy::too_many_lines,
-    reason = "a table has as many lines as it has rows"
-)]
 /// Every command, with its row of the table: absent, DRAFT, PLACED, COMPLETED, CANCELLED.
 fn table() -> Vec<(Command, &'static str)> {
-    let payment_id = PaymentId::new("P1").expect("valid");
-    let return_id = ReturnId::new("R1").expect("valid");
-    let amount = money(1);
-    let (psp_reference, method) = (psp("z"), text("card"));
+    let refund = ask::refund("P1", pence(1), RefundKind::Credit);
+    let note = Annotate {
+        add_tags: [tag("vip")].into(),
+        ..Annotate::default()
+    };
     vec![
         (create(false), "yeeee"),
-        (
-            Command::Edit(Edit {
-                actions: Vec::new(),
-            }),
-            "ny...",
-        ),
-        (Command::Place(Place::default()), "ny..."),
+        (ask::edit([]), "ny..."),
+        (ask::place(), "ny..."),
         (pay(), "n.y.."),
-        (
-            Command::CapturePayment(CapturePayment {
-                payment_id: payment_id.clone(),
-                amount,
-                psp_reference: psp_reference.clone(),
-            }),
-            "n.yyy",
-        ),
-        (
-            Command::VoidPayment(VoidPayment {
-                payment_id: payment_id.clone(),
-                psp_reference: None,
-            }),
-            "n.yyy",
-        ),
-        (
-            Command::FailPayment(FailPayment {
-                method,
-                amount,
-                psp_reference: psp_reference.clone(),
-                decline_code: text("51"),
-            }),
-            "n.y.y",
-        ),
-        (
-            Command::RefundPayment(RefundPayment {
-                payment_id,
-                amount,
-                kind: RefundKind::Credit,
-                return_id: None,
-                psp_reference,
-            }),
-            "n.yyy",
-        ),
+        (ask::capture("P1", pence(1), "z"), "n.yyy"),
+        (ask::void("P1", None), "n.yyy"),
+        (ask::fail(pence(1), "z"), "n.y.y"),
+        (Command::RefundPayment(refund), "n.yyy"),
         (ship(), "n.y.."),
         (deliver(), "n.y.."),
-        (
-            Command::CancelItems(CancelItems {
-                items: items(1),
-                cancel_reason: CancelReason::Customer,
-            }),
-            "n.y..",
-        ),
+        (ask::cancel_items(&[("L1", 1)]), "n.y.."),
         (cancel_order(), "nyy.."),
-        (
-            Command::RequestReturn(RequestReturn {
-                return_id: None,
-                items: items(1),
-                return_reason: ReturnReason::Unwanted,
-            }),
-            "n.yy.",
-        ),
-        (
-            Command::ReceiveReturn(ReceiveReturn {
-                return_id,
-                received: items(1),
-            }),
-            "n.yy.",
-        ),
-        (
-            Command::Hold(Hold {
-                hold_reason: HoldReason::Other,
-            }),
-            "n.y..",
-        ),
-        (
-            Command::Release(Release {
-                hold_reason: HoldReason::Other,
-            }),
-            "n.y..",
-        ),
-        (
-            Command::Annotate(Annotate {
-                add_tags: [Tag::new("vip").expect("valid")].into(),
-                ..Annotate::default()
-            }),
-            "nyyyy",
-        ),
+        (ask::request_return("R1", &[("L1", 1)]), "n.yy."),
+        (ask::receive_return("R1", &[("L1", 1)]), "n.yy."),
+        (ask::hold(HoldReason::Other), "n.y.."),
+        (ask::release(HoldReason::Other), "n.y.."),
+        (ask::annotate(note), "nyyyy"),
         (Command::ErasePersonalData, "n..yy"),
     ]
 }
