@@ -16,7 +16,7 @@ use tonic_types::StatusExt as _;
 pub(crate) use health::healthcheck;
 pub(crate) use order::{get, history, list, place};
 pub(crate) use projection::{list as list_projections, rebuild};
-pub(crate) use render::{json, money, table};
+pub(crate) use render::{json, money, print, table};
 pub(crate) use report::{revenue, skus, states};
 
 /// Connects to a service.

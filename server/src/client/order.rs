@@ -6,7 +6,7 @@ use proto::v1::order_command_service_client::OrderCommandServiceClient;
 use proto::v1::order_history_service_client::OrderHistoryServiceClient;
 use proto::v1::order_query_service_client::OrderQueryServiceClient;
 
-use super::{connect, json, money, refused, table};
+use super::{connect, json, money, print, refused, table};
 use crate::cli;
 use crate::output;
 
@@ -302,34 +302,6 @@ fn event_row(event: &v1::OrderEvent) -> Vec<String> {
             .map_or_else(|| "-".to_owned(), |actor| actor.actor_id.clone()),
         event.request_id.clone(),
     ]
-}
-
-/// Prints items in the form that was asked for.
-pub(super) fn print<M: prost::Message>(
-    format: cli::Output,
-    name: &str,
-    items: &[M],
-    header: &[&str],
-    row: impl Fn(&M) -> Vec<String>,
-) -> anyhow::Result<()> {
-    match format {
-        cli::Output::Table => {
-            output::line(&table(header, &items.iter().map(row).collect::<Vec<_>>()));
-        }
-        cli::Output::Json => {
-            let values: Vec<_> = items
-                .iter()
-                .map(|item| json(name, item))
-                .collect::<anyhow::Result<_>>()?;
-            output::line(&serde_json::Value::Array(values).to_string());
-        }
-        cli::Output::Jsonl => {
-            for item in items {
-                output::line(&json(name, item)?.to_string());
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use proto::v1;
 
+use crate::cli;
+use crate::output;
+
 /// A message of `orders.v1` as JSON, in protobuf's canonical mapping.
 ///
 /// # Errors
@@ -19,6 +22,34 @@ pub(crate) fn json(name: &str, message: &impl Message) -> anyhow::Result<serde_j
         .context("unknown message")?;
     let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
     Ok(serde_json::to_value(&dynamic)?)
+}
+
+/// Prints items in the form that was asked for.
+pub(crate) fn print<M: Message>(
+    format: cli::Output,
+    name: &str,
+    items: &[M],
+    header: &[&str],
+    row: impl Fn(&M) -> Vec<String>,
+) -> anyhow::Result<()> {
+    match format {
+        cli::Output::Table => {
+            output::line(&table(header, &items.iter().map(row).collect::<Vec<_>>()));
+        }
+        cli::Output::Json => {
+            let values: Vec<_> = items
+                .iter()
+                .map(|item| json(name, item))
+                .collect::<anyhow::Result<_>>()?;
+            output::line(&serde_json::Value::Array(values).to_string());
+        }
+        cli::Output::Jsonl => {
+            for item in items {
+                output::line(&json(name, item)?.to_string());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An amount in the currency's main unit, for example `12.34 GBP`.

@@ -4,8 +4,7 @@ use anyhow::Context as _;
 use proto::v1;
 use proto::v1::order_report_service_client::OrderReportServiceClient;
 
-use super::order::print;
-use super::{connect, money, refused};
+use super::{connect, money, print, refused};
 use crate::cli;
 
 /// Money over time.
