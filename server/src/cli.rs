@@ -16,7 +16,7 @@ pub(crate) use report::{Report, Revenue, Skus, States};
 
 /// An event-sourced order service: gRPC commands, a durable log, views, gRPC queries.
 #[derive(Debug, Parser)]
-#[command(name = "orders", version, about, max_term_width = 100)]
+#[command(name = "orders", version, about, max_term_width = 100, after_help = crate::exit::CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

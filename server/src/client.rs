@@ -3,19 +3,19 @@
 mod health;
 mod order;
 mod projection;
+mod refusal;
 mod render;
 mod report;
 
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
-use tonic_types::StatusExt as _;
 
 pub(crate) use health::healthcheck;
 pub(crate) use order::{get, history, list, place};
 pub(crate) use projection::{list as list_projections, rebuild};
+pub(crate) use refusal::{Refusal, refused};
 pub(crate) use render::{json, money, print, table};
 pub(crate) use report::{revenue, skus, states};
 
@@ -39,27 +39,6 @@ pub(crate) async fn connect(addr: &str) -> anyhow::Result<Channel> {
     endpoint.connect().await.with_context(|| {
         format!("failed to reach the service at {url}; start one with `orders serve`, or name another with --addr")
     })
-}
-
-/// A refused request as an error for people: reason, message and every field violation.
-pub(crate) fn refused(status: &Status) -> anyhow::Error {
-    let details = status.get_error_details();
-    let reason = details.error_info().map_or_else(
-        || format!("{:?}", status.code()),
-        |info| info.reason.clone(),
-    );
-    let mut text = format!("{reason}: {}", status.message());
-    for violation in details
-        .bad_request()
-        .map(|bad| &bad.field_violations[..])
-        .unwrap_or_default()
-    {
-        text.push_str(&format!(
-            "\n  {}: {}",
-            violation.field, violation.description
-        ));
-    }
-    anyhow::Error::msg(text)
 }
 
 /// Imports an invoice file.
