@@ -1,18 +1,30 @@
 //! The command line.
 
 mod call;
+mod change;
 mod compose;
+mod fulfil;
+mod operate;
+mod pay;
 mod read;
 mod report;
+mod value;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use call::{Format, Output, Server};
-pub(crate) use compose::Place;
+pub(crate) use call::{Call, Format, Output, Server};
+pub(crate) use change::Change;
+pub(crate) use compose::{Content, Create, Denomination, Edit, NewOrder, Place};
+pub(crate) use fulfil::{Cancel, CancelItems, Deliver, ReceiveReturn, RequestReturn, Ship};
+pub(crate) use operate::{Annotate, Erase, Hold};
+pub(crate) use pay::{
+    Attempt, Authorize, Capture, FailPayment, Pay, Refund, Transaction, VoidPayment,
+};
 pub(crate) use read::{Get, History, List};
 pub(crate) use report::{Report, Revenue, Skus, States};
+pub(crate) use value::{Discount, Off, word};
 
 /// An event-sourced order service: gRPC commands, a durable log, views, gRPC queries.
 #[derive(Debug, Parser)]
@@ -29,8 +41,8 @@ pub(crate) enum Command {
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Create an order and place it.
-    Place(Place),
+    #[command(flatten)]
+    Change(Box<Change>),
     /// Show one order.
     Get(Get),
     /// List orders.
@@ -163,4 +175,16 @@ pub(crate) fn arguments(arguments: impl Iterator<Item = String>) -> Vec<String> 
         }
     };
     arguments.into_iter().map(double).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_fits_together() {
+        Cli::command().debug_assert();
+    }
 }

@@ -1,22 +1,30 @@
 //! The client subcommands: one request of the public API each, printed for people or machines.
 
+mod compose;
+mod erase;
+mod fulfil;
 mod health;
+mod operate;
 mod order;
+mod pay;
 mod projection;
 mod refusal;
 mod render;
 mod report;
+mod send;
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::cli::Change;
+
 pub(crate) use health::healthcheck;
-pub(crate) use order::{get, history, list, place};
+pub(crate) use order::{get, history, list};
 pub(crate) use projection::{list as list_projections, rebuild};
 pub(crate) use refusal::{Refusal, refused};
-pub(crate) use render::{json, money, print, table};
+pub(crate) use render::{json, money, print, print_values, table};
 pub(crate) use report::{revenue, skus, states};
 
 /// Connects to a service.
@@ -39,6 +47,31 @@ pub(crate) async fn connect(addr: &str) -> anyhow::Result<Channel> {
     endpoint.connect().await.with_context(|| {
         format!("failed to reach the service at {url}; start one with `orders serve`, or name another with --addr")
     })
+}
+
+/// Sends a command.
+pub(crate) async fn change(command: Change) -> anyhow::Result<()> {
+    match command {
+        Change::Create(arguments) => compose::create(arguments).await,
+        Change::Edit(arguments) => compose::edit(arguments).await,
+        Change::Place(arguments) => compose::place(arguments).await,
+        Change::Authorize(arguments) => pay::authorize(arguments).await,
+        Change::Pay(arguments) => pay::pay(arguments).await,
+        Change::Capture(arguments) => pay::capture(arguments).await,
+        Change::Void(arguments) => pay::void(arguments).await,
+        Change::FailPayment(arguments) => pay::fail_payment(arguments).await,
+        Change::Refund(arguments) => pay::refund(arguments).await,
+        Change::Ship(arguments) => fulfil::ship(arguments).await,
+        Change::Deliver(arguments) => fulfil::deliver(arguments).await,
+        Change::CancelItems(arguments) => fulfil::cancel_items(arguments).await,
+        Change::Cancel(arguments) => fulfil::cancel(arguments).await,
+        Change::RequestReturn(arguments) => fulfil::request_return(arguments).await,
+        Change::ReceiveReturn(arguments) => fulfil::receive_return(arguments).await,
+        Change::Hold(arguments) => operate::hold(arguments).await,
+        Change::Release(arguments) => operate::release(arguments).await,
+        Change::Annotate(arguments) => operate::annotate(arguments).await,
+        Change::Erase(arguments) => erase::erase(arguments).await,
+    }
 }
 
 /// Imports an invoice file.

@@ -22,9 +22,14 @@ pub(crate) const CONFIGURATION: u8 = 78;
 
 /// The codes above, for `--help`.
 pub(crate) const CODES: &str = "\
-Exit codes: 0 done; 64 the command line is wrong; 65 refused, or the answer differs; 69 the service \
-or what it needs is not there; 70 the service failed; 75 not now, repeat it later; 78 the \
-configuration is wrong. `healthcheck` has the codes of grpc-health-probe.";
+Exit codes: 0   done
+            64  the command line is wrong
+            65  refused, or the answer differs
+            69  the service, or what it needs, is not there
+            70  the service failed
+            75  not now; repeat it later
+            78  the configuration is wrong
+`healthcheck` has the codes of grpc-health-probe.";
 
 /// A command line that clap takes, and that still cannot be meant.
 #[derive(Debug)]

@@ -46,7 +46,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Healthcheck(arguments) => {
             return ExitCode::from(client::healthcheck(arguments).await);
         }
-        Command::Place(arguments) => client::place(arguments).await,
+        Command::Change(command) => Box::pin(client::change(*command)).await,
         Command::Get(arguments) => client::get(arguments).await,
         Command::List(arguments) => client::list(arguments).await,
         Command::History(arguments) => client::history(arguments).await,

@@ -1,95 +1,14 @@
-//! place, get, list, history.
+//! get, list, history.
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use proto::v1;
-use proto::v1::order_command_service_client::OrderCommandServiceClient;
 use proto::v1::order_history_service_client::OrderHistoryServiceClient;
 use proto::v1::order_query_service_client::OrderQueryServiceClient;
+use tonic::transport::Channel;
 
 use super::{connect, json, money, print, refused, table};
-use crate::cli;
+use crate::cli::{self, word};
 use crate::output;
-
-/// Creates an order and places it.
-pub(crate) async fn place(arguments: cli::Place) -> anyhow::Result<()> {
-    let currency = ::order::value::Currency::new(&arguments.currency)
-        .with_context(|| format!("{:?} is not a currency; try GBP", arguments.currency))?;
-    let lines = arguments
-        .lines
-        .iter()
-        .map(|text| line(text, currency))
-        .collect::<anyhow::Result<_>>()?;
-    let request = v1::CreateOrderRequest {
-        context: Some(v1::CommandContext {
-            request_id: arguments.request_id.unwrap_or_default(),
-            validate_only: arguments.validate_only,
-            ..v1::CommandContext::default()
-        }),
-        order_id: arguments.order_id.unwrap_or_default(),
-        channel: arguments.channel.unwrap_or_default(),
-        currency_code: currency.code().to_owned(),
-        prices_include_tax: true,
-        payment_terms: v1::PaymentTerms::OnAccount.into(),
-        customer: arguments.customer.map(|customer_id| v1::Customer {
-            customer_id,
-            ..v1::Customer::default()
-        }),
-        lines,
-        place: Some(v1::Placing::default()),
-        ..v1::CreateOrderRequest::default()
-    };
-    let channel = connect(&arguments.server.addr).await?;
-    let reply = OrderCommandServiceClient::new(channel)
-        .create_order(request)
-        .await
-        .map_err(|status| refused(&status))?
-        .into_inner();
-    if arguments.format.output != cli::Output::Table {
-        output::line(&json("CreateOrderResponse", &reply)?.to_string());
-        return Ok(());
-    }
-    let receipt = reply.receipt.unwrap_or_default();
-    let total = reply.totals.and_then(|totals| totals.placed_total);
-    let replayed = if receipt.replayed { " (replayed)" } else { "" };
-    output::line(&format!("order    {}{replayed}", receipt.order_id));
-    output::line(&format!("version  {}", receipt.version));
-    output::line(&format!("total    {}", money(total.as_ref())));
-    output::line(&format!("token    {}", receipt.consistency_token));
-    Ok(())
-}
-
-fn line(text: &str, currency: ::order::value::Currency) -> anyhow::Result<v1::NewLine> {
-    let mut parts = text.rsplitn(3, ':');
-    let (Some(price), Some(quantity), Some(sku)) = (parts.next(), parts.next(), parts.next())
-    else {
-        bail!("a line is SKU:QUANTITY:PRICE, for example MUG:2:4.95, not {text:?}");
-    };
-    let minor_units = minor_units(price, currency.exponent())
-        .with_context(|| format!("{price:?} is not a price in {currency}"))?;
-    Ok(v1::NewLine {
-        sku: sku.to_owned(),
-        quantity: quantity
-            .parse()
-            .with_context(|| format!("{quantity:?} is not a quantity"))?,
-        unit_price: Some(v1::Money {
-            currency_code: currency.code().to_owned(),
-            minor_units,
-        }),
-        ..v1::NewLine::default()
-    })
-}
-
-/// `4.95` with two digits is 495; more digits than the currency has are refused.
-fn minor_units(text: &str, exponent: u32) -> Option<i64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || fraction.len() > exponent as usize {
-        return None;
-    }
-    format!("{whole}{fraction:0<width$}", width = exponent as usize)
-        .parse()
-        .ok()
-}
 
 /// Shows one order.
 pub(crate) async fn get(arguments: cli::Get) -> anyhow::Result<()> {
@@ -141,7 +60,6 @@ const ORDER_HEADER: [&str; 8] = [
 ];
 
 fn order_row(order: &v1::Order) -> Vec<String> {
-    let word = |name: &str, prefix: &str| name.trim_start_matches(prefix).to_ascii_lowercase();
     let time = order
         .place_time
         .as_ref()
@@ -189,34 +107,18 @@ pub(crate) async fn list(arguments: cli::List) -> anyhow::Result<()> {
         place_time: range(arguments.since.as_deref(), arguments.until.as_deref())?,
         ..v1::OrderFilter::default()
     };
-    let channel = connect(&arguments.server.addr).await?;
-    let mut client = OrderQueryServiceClient::new(channel);
+    let request = v1::ListOrdersRequest {
+        filter: Some(filter),
+        order_by: arguments.order_by,
+        ..v1::ListOrdersRequest::default()
+    };
     let limit = if arguments.limit == 0 {
         usize::MAX
     } else {
         arguments.limit
     };
-    let mut orders = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = v1::ListOrdersRequest {
-            filter: Some(filter.clone()),
-            order_by: arguments.order_by.clone(),
-            page_size: i32::try_from((limit - orders.len()).min(1000)).unwrap_or(1000),
-            page_token,
-            ..v1::ListOrdersRequest::default()
-        };
-        let page = client
-            .list_orders(request)
-            .await
-            .map_err(|status| refused(&status))?
-            .into_inner();
-        orders.extend(page.orders);
-        page_token = page.next_page_token;
-        if page_token.is_empty() || orders.len() >= limit {
-            break;
-        }
-    }
+    let channel = connect(&arguments.server.addr).await?;
+    let orders = pages(channel, request, limit).await?;
     print(
         arguments.format.output,
         "Order",
@@ -224,6 +126,29 @@ pub(crate) async fn list(arguments: cli::List) -> anyhow::Result<()> {
         &ORDER_HEADER,
         order_row,
     )
+}
+
+/// The orders of a list, page after page, up to a limit.
+pub(super) async fn pages(
+    channel: Channel,
+    mut request: v1::ListOrdersRequest,
+    limit: usize,
+) -> anyhow::Result<Vec<v1::Order>> {
+    let mut client = OrderQueryServiceClient::new(channel);
+    let mut orders = Vec::new();
+    loop {
+        request.page_size = i32::try_from((limit - orders.len()).min(1000)).unwrap_or(1000);
+        let page = client
+            .list_orders(request.clone())
+            .await
+            .map_err(|status| refused(&status))?
+            .into_inner();
+        orders.extend(page.orders);
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() || orders.len() >= limit {
+            return Ok(orders);
+        }
+    }
 }
 
 fn state(name: &str) -> anyhow::Result<i32> {
@@ -302,19 +227,4 @@ fn event_row(event: &v1::OrderEvent) -> Vec<String> {
             .map_or_else(|| "-".to_owned(), |actor| actor.actor_id.clone()),
         event.request_id.clone(),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prices_are_read_in_the_currency_s_digits() {
-        assert_eq!(minor_units("4.95", 2), Some(495));
-        assert_eq!(minor_units("4.9", 2), Some(490));
-        assert_eq!(minor_units("5", 2), Some(500));
-        assert_eq!(minor_units("5", 0), Some(5));
-        assert_eq!(minor_units("4.955", 2), None);
-        assert_eq!(minor_units("-1", 2), None);
-    }
 }

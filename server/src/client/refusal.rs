@@ -16,7 +16,7 @@ pub(crate) struct Refusal {
     /// The error registry's word, `ORDER_ON_HOLD` for example; the code's where there is none.
     pub(crate) reason: String,
     /// What the service said.
-    message: String,
+    pub(crate) message: String,
     particulars: Vec<(String, String)>,
     next: String,
 }

@@ -24,7 +24,7 @@ pub(crate) fn json(name: &str, message: &impl Message) -> anyhow::Result<serde_j
     Ok(serde_json::to_value(&dynamic)?)
 }
 
-/// Prints items in the form that was asked for.
+/// Prints messages of `orders.v1` in the form that was asked for.
 pub(crate) fn print<M: Message>(
     format: cli::Output,
     name: &str,
@@ -32,24 +32,26 @@ pub(crate) fn print<M: Message>(
     header: &[&str],
     row: impl Fn(&M) -> Vec<String>,
 ) -> anyhow::Result<()> {
-    match format {
-        cli::Output::Table => {
-            output::line(&table(header, &items.iter().map(row).collect::<Vec<_>>()));
-        }
-        cli::Output::Json => {
-            let values: Vec<_> = items
-                .iter()
-                .map(|item| json(name, item))
-                .collect::<anyhow::Result<_>>()?;
-            output::line(&serde_json::Value::Array(values).to_string());
-        }
-        cli::Output::Jsonl => {
-            for item in items {
-                output::line(&json(name, item)?.to_string());
-            }
-        }
-    }
+    let values = items.iter().map(|item| json(name, item));
+    let rows: Vec<_> = items.iter().map(row).collect();
+    print_values(format, values.collect::<Result<_, _>>()?, header, &rows);
     Ok(())
+}
+
+/// Prints items in the form that was asked for: their JSON, or their rows.
+pub(crate) fn print_values(
+    format: cli::Output,
+    values: Vec<serde_json::Value>,
+    header: &[&str],
+    rows: &[Vec<String>],
+) {
+    match format {
+        cli::Output::Table => output::line(&table(header, rows)),
+        cli::Output::Json => output::line(&serde_json::Value::Array(values).to_string()),
+        cli::Output::Jsonl => values
+            .iter()
+            .for_each(|value| output::line(&value.to_string())),
+    }
 }
 
 /// An amount in the currency's main unit, for example `12.34 GBP`.

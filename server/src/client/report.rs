@@ -5,7 +5,7 @@ use proto::v1;
 use proto::v1::order_report_service_client::OrderReportServiceClient;
 
 use super::{connect, money, print, refused};
-use crate::cli;
+use crate::cli::{self, word};
 
 /// Money over time.
 pub(crate) async fn revenue(arguments: cli::Revenue) -> anyhow::Result<()> {
@@ -110,8 +110,6 @@ pub(crate) async fn states(arguments: cli::States) -> anyhow::Result<()> {
         &counts,
         &header,
         |count| {
-            let word =
-                |name: &str, prefix: &str| name.trim_start_matches(prefix).to_ascii_lowercase();
             vec![
                 word(count.state().as_str_name(), "ORDER_STATE_"),
                 word(count.payment_state().as_str_name(), "PAYMENT_STATE_"),
