@@ -22,9 +22,9 @@ pub(crate) use operate::{Annotate, Erase, Hold};
 pub(crate) use pay::{
     Attempt, Authorize, Capture, FailPayment, Pay, Refund, Transaction, VoidPayment,
 };
-pub(crate) use read::{Get, History, List};
-pub(crate) use report::{Report, Revenue, Skus, States};
-pub(crate) use value::{Discount, Off, word};
+pub(crate) use read::{Count, Filter, Get, History, List, Lookup, Query, Window};
+pub(crate) use report::{Funnel, Report, Revenue, Skus, States};
+pub(crate) use value::{Amount, Discount, Off, word};
 
 /// An event-sourced order service: gRPC commands, a durable log, views, gRPC queries.
 #[derive(Debug, Parser)]
@@ -43,10 +43,14 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     #[command(flatten)]
     Change(Box<Change>),
-    /// Show one order.
+    /// Show one order, now or as it was.
     Get(Get),
-    /// List orders.
+    /// List orders by state, customer, time and more.
     List(List),
+    /// Count orders.
+    Count(Count),
+    /// Find the orders of a payment reference or a tracking number.
+    Lookup(Lookup),
     /// Show what happened to an order.
     History(History),
     /// Show a report.

@@ -8,6 +8,7 @@ mod operate;
 mod order;
 mod pay;
 mod projection;
+mod query;
 mod refusal;
 mod render;
 mod report;
@@ -16,16 +17,18 @@ mod send;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use prost_types::Timestamp;
+use proto::v1;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::cli::Change;
 
 pub(crate) use health::healthcheck;
-pub(crate) use order::{get, history, list};
 pub(crate) use projection::{list as list_projections, rebuild};
+pub(crate) use query::{count, get, history, list, lookup};
 pub(crate) use refusal::{Refusal, refused};
 pub(crate) use render::{json, money, print, print_values, table};
-pub(crate) use report::{revenue, skus, states};
+pub(crate) use report::{funnel, revenue, skus, states};
 
 /// Connects to a service.
 ///
@@ -46,6 +49,14 @@ pub(crate) async fn connect(addr: &str) -> anyhow::Result<Channel> {
         .http2_adaptive_window(true);
     endpoint.connect().await.with_context(|| {
         format!("failed to reach the service at {url}; start one with `orders serve`, or name another with --addr")
+    })
+}
+
+/// A span of time as queries carry it; nothing when both ends are open.
+fn span(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<v1::TimeRange> {
+    (start.is_some() || end.is_some()).then_some(v1::TimeRange {
+        start_time: start,
+        end_time: end,
     })
 }
 

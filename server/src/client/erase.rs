@@ -5,7 +5,7 @@ use proto::v1;
 use serde::Serialize;
 use tonic::Code;
 
-use super::order::pages;
+use super::query::pages;
 use super::send::{Command as _, Service, context, send};
 use super::{Refusal, connect, print_values};
 use crate::cli;
