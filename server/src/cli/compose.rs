@@ -61,11 +61,9 @@ pub(crate) struct Content {
     pub(crate) country: Option<String>,
 }
 
-/// An order that does not exist yet.
+/// What an order is told once, when it begins.
 #[derive(Debug, Args)]
 pub(crate) struct NewOrder {
-    #[command(flatten)]
-    pub(crate) content: Content,
     /// Id of the new order; assigned if not given.
     #[arg(long, value_name = "ID")]
     pub(crate) order_id: Option<String>,
@@ -91,6 +89,8 @@ pub(crate) struct NewOrder {
 
 #[derive(Debug, Args)]
 pub(crate) struct Create {
+    #[command(flatten)]
+    pub(crate) content: Content,
     #[command(flatten)]
     pub(crate) new: NewOrder,
     #[command(flatten)]
@@ -135,6 +135,8 @@ pub(crate) struct Place {
     /// When a prepaid order must be paid, RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) payment_due_time: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) content: Content,
     #[command(flatten)]
     pub(crate) new: NewOrder,
     #[command(flatten)]

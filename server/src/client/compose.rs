@@ -10,7 +10,8 @@ use crate::exit::Misuse;
 
 /// Begins a draft.
 pub(crate) async fn create(arguments: cli::Create) -> anyhow::Result<()> {
-    let request = new_order(arguments.new, arguments.denomination.currency, None)?;
+    let parts = parts(arguments.content, arguments.denomination.currency)?;
+    let request = new_order(arguments.new, parts, arguments.denomination.currency, None);
     send(&arguments.call, request).await
 }
 
@@ -33,7 +34,8 @@ pub(crate) async fn place(arguments: cli::Place) -> anyhow::Result<()> {
         expected_total,
         payment_due_time,
     };
-    let request = new_order(arguments.new, currency, Some(placing))?;
+    let parts = parts(arguments.content, currency)?;
+    let request = new_order(arguments.new, parts, currency, Some(placing));
     send(&arguments.call, request).await
 }
 
@@ -71,12 +73,12 @@ pub(crate) async fn edit(arguments: cli::Edit) -> anyhow::Result<()> {
 
 fn new_order(
     new: cli::NewOrder,
+    parts: Parts,
     currency: Currency,
     place: Option<v1::Placing>,
-) -> Result<v1::CreateOrderRequest, Misuse> {
-    let parts = parts(new.content, currency)?;
+) -> v1::CreateOrderRequest {
     let terms = new.terms.unwrap_or(v1::PaymentTerms::OnAccount);
-    Ok(v1::CreateOrderRequest {
+    v1::CreateOrderRequest {
         order_id: new.order_id.unwrap_or_default(),
         channel: new.channel.unwrap_or_default(),
         currency_code: currency.code().to_owned(),
@@ -91,7 +93,7 @@ fn new_order(
         related_order_id: new.related_order_id.unwrap_or_default(),
         place,
         ..v1::CreateOrderRequest::default()
-    })
+    }
 }
 
 /// What an order consists of, as requests carry it.

@@ -7,6 +7,7 @@
     reason = "a test panics, prints what it skips, and reads its environment"
 )]
 
+mod client;
 mod harness;
 mod import;
 mod k8s;
