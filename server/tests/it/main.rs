@@ -11,6 +11,7 @@ mod client;
 mod harness;
 mod import;
 mod k8s;
+mod life;
 mod readme;
 mod service;
 mod tidy;
