@@ -1,15 +1,34 @@
 //! The command line.
 
+mod call;
+mod change;
+mod compose;
+mod fulfil;
+mod operate;
+mod pay;
+mod read;
+mod report;
+mod value;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
-/// The default address of a client's server.
-const ADDR: &str = "http://127.0.0.1:50051";
+pub(crate) use call::{Call, Format, Output, Server};
+pub(crate) use change::Change;
+pub(crate) use compose::{Content, Create, Denomination, Edit, NewOrder, Place};
+pub(crate) use fulfil::{Cancel, CancelItems, Deliver, ReceiveReturn, RequestReturn, Ship};
+pub(crate) use operate::{Annotate, Erase, Hold};
+pub(crate) use pay::{
+    Attempt, Authorize, Capture, FailPayment, Pay, Refund, Transaction, VoidPayment,
+};
+pub(crate) use read::{Count, Filter, Get, History, List, Lookup, Query, Window};
+pub(crate) use report::{Funnel, Report, Revenue, Skus, States};
+pub(crate) use value::{Amount, Discount, Off, word};
 
 /// An event-sourced order service: gRPC commands, a durable log, views, gRPC queries.
 #[derive(Debug, Parser)]
-#[command(name = "orders", version, about, max_term_width = 100)]
+#[command(name = "orders", version, about, max_term_width = 100, after_help = crate::exit::CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -22,12 +41,16 @@ pub(crate) enum Command {
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Create an order and place it.
-    Place(Place),
-    /// Show one order.
+    #[command(flatten)]
+    Change(Box<Change>),
+    /// Show one order, now or as it was.
     Get(Get),
-    /// List orders.
+    /// List orders by state, customer, time and more.
     List(List),
+    /// Count orders.
+    Count(Count),
+    /// Find the orders of a payment reference or a tracking number.
+    Lookup(Lookup),
     /// Show what happened to an order.
     History(History),
     /// Show a report.
@@ -71,163 +94,6 @@ pub(crate) enum ConfigCommand {
     Show(Settings),
     /// Check the configuration; exit 0 when it is valid, 78 when it is not.
     Validate(Settings),
-}
-
-/// Where a client's server is.
-#[derive(Debug, Args)]
-pub(crate) struct Server {
-    /// Address of the service.
-    #[arg(long, default_value = ADDR, env = "ORDERS_ADDR", value_name = "URL")]
-    pub(crate) addr: String,
-}
-
-/// How a client prints.
-#[derive(Debug, Args)]
-pub(crate) struct Format {
-    /// Form of the output.
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    pub(crate) output: Output,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// Aligned columns, for people.
-    Table,
-    /// One JSON document.
-    Json,
-    /// One JSON document per line and item.
-    Jsonl,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Place {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    #[command(flatten)]
-    pub(crate) format: Format,
-    /// A line: SKU, quantity and unit price in the currency's main unit, for example MUG:2:4.95.
-    #[arg(long = "line", value_name = "SKU:QUANTITY:PRICE", required = true)]
-    pub(crate) lines: Vec<String>,
-    /// Id of the order; assigned if not given.
-    #[arg(long)]
-    pub(crate) order_id: Option<String>,
-    /// ISO 4217 code.
-    #[arg(long, default_value = "GBP")]
-    pub(crate) currency: String,
-    /// The shop's key of the customer.
-    #[arg(long)]
-    pub(crate) customer: Option<String>,
-    /// Where the order comes from.
-    #[arg(long)]
-    pub(crate) channel: Option<String>,
-    /// Makes the command idempotent.
-    #[arg(long)]
-    pub(crate) request_id: Option<String>,
-    /// Check everything, store nothing.
-    #[arg(long)]
-    pub(crate) validate_only: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Get {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    #[command(flatten)]
-    pub(crate) format: Format,
-    pub(crate) order_id: String,
-    /// Show at least the write that this consistency token came with.
-    #[arg(long)]
-    pub(crate) token: Option<String>,
-    /// As it was at this version.
-    #[arg(long)]
-    pub(crate) version: Option<i64>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct List {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    #[command(flatten)]
-    pub(crate) format: Format,
-    /// Only this customer's; may be repeated.
-    #[arg(long)]
-    pub(crate) customer: Vec<String>,
-    /// Only in this state: draft, placed, completed or cancelled; may be repeated.
-    #[arg(long)]
-    pub(crate) state: Vec<String>,
-    /// Placed at or after, RFC 3339.
-    #[arg(long)]
-    pub(crate) since: Option<String>,
-    /// Placed before, RFC 3339.
-    #[arg(long)]
-    pub(crate) until: Option<String>,
-    /// For example "place_time desc" or "total asc".
-    #[arg(long, default_value = "")]
-    pub(crate) order_by: String,
-    /// At most this many; 0 is all.
-    #[arg(long, default_value_t = 50)]
-    pub(crate) limit: usize,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct History {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    #[command(flatten)]
-    pub(crate) format: Format,
-    pub(crate) order_id: String,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Report {
-    /// Placed, cancelled and returned value over time.
-    Revenue(Revenue),
-    /// Best-selling SKUs.
-    Skus(Skus),
-    /// How many orders stand in which states.
-    States(States),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Revenue {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    #[command(flatten)]
-    pub(crate) format: Format,
-    /// hour, day or month.
-    #[arg(long, default_value = "month")]
-    pub(crate) bucket: String,
-    /// ISO 4217 code; empty: all, in rows of their own.
-    #[arg(long, default_value = "")]
-    pub(crate) currency: String,
-    /// Only this channel.
-    #[arg(long, default_value = "")]
-    pub(crate) channel: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Skus {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    #[command(flatten)]
-    pub(crate) format: Format,
-    /// ISO 4217 code.
-    #[arg(long, default_value = "GBP")]
-    pub(crate) currency: String,
-    /// How many.
-    #[arg(long, default_value_t = 10)]
-    pub(crate) limit: i32,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct States {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    #[command(flatten)]
-    pub(crate) format: Format,
-    /// Only this channel.
-    #[arg(long, default_value = "")]
-    pub(crate) channel: String,
 }
 
 #[derive(Debug, Args)]
@@ -313,4 +179,16 @@ pub(crate) fn arguments(arguments: impl Iterator<Item = String>) -> Vec<String> 
         }
     };
     arguments.into_iter().map(double).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_fits_together() {
+        Cli::command().debug_assert();
+    }
 }

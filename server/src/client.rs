@@ -1,23 +1,34 @@
 //! The client subcommands: one request of the public API each, printed for people or machines.
 
+mod compose;
+mod erase;
+mod fulfil;
 mod health;
+mod operate;
 mod order;
+mod pay;
 mod projection;
+mod query;
+mod refusal;
 mod render;
 mod report;
+mod send;
 
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tonic::Status;
+use prost_types::Timestamp;
+use proto::v1;
 use tonic::transport::{Channel, Endpoint};
-use tonic_types::StatusExt as _;
+
+use crate::cli::Change;
 
 pub(crate) use health::healthcheck;
-pub(crate) use order::{get, history, list, place};
 pub(crate) use projection::{list as list_projections, rebuild};
-pub(crate) use render::{json, money, table};
-pub(crate) use report::{revenue, skus, states};
+pub(crate) use query::{count, get, history, list, lookup};
+pub(crate) use refusal::{Refusal, refused};
+pub(crate) use render::{json, money, print, print_values, table};
+pub(crate) use report::{funnel, revenue, skus, states};
 
 /// Connects to a service.
 ///
@@ -41,25 +52,37 @@ pub(crate) async fn connect(addr: &str) -> anyhow::Result<Channel> {
     })
 }
 
-/// A refused request as an error for people: reason, message and every field violation.
-pub(crate) fn refused(status: &Status) -> anyhow::Error {
-    let details = status.get_error_details();
-    let reason = details.error_info().map_or_else(
-        || format!("{:?}", status.code()),
-        |info| info.reason.clone(),
-    );
-    let mut text = format!("{reason}: {}", status.message());
-    for violation in details
-        .bad_request()
-        .map(|bad| &bad.field_violations[..])
-        .unwrap_or_default()
-    {
-        text.push_str(&format!(
-            "\n  {}: {}",
-            violation.field, violation.description
-        ));
+/// A span of time as queries carry it; nothing when both ends are open.
+fn span(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<v1::TimeRange> {
+    (start.is_some() || end.is_some()).then_some(v1::TimeRange {
+        start_time: start,
+        end_time: end,
+    })
+}
+
+/// Sends a command.
+pub(crate) async fn change(command: Change) -> anyhow::Result<()> {
+    match command {
+        Change::Create(arguments) => compose::create(arguments).await,
+        Change::Edit(arguments) => compose::edit(arguments).await,
+        Change::Place(arguments) => compose::place(arguments).await,
+        Change::Authorize(arguments) => pay::authorize(arguments).await,
+        Change::Pay(arguments) => pay::pay(arguments).await,
+        Change::Capture(arguments) => pay::capture(arguments).await,
+        Change::Void(arguments) => pay::void(arguments).await,
+        Change::FailPayment(arguments) => pay::fail_payment(arguments).await,
+        Change::Refund(arguments) => pay::refund(arguments).await,
+        Change::Ship(arguments) => fulfil::ship(arguments).await,
+        Change::Deliver(arguments) => fulfil::deliver(arguments).await,
+        Change::CancelItems(arguments) => fulfil::cancel_items(arguments).await,
+        Change::Cancel(arguments) => fulfil::cancel(arguments).await,
+        Change::RequestReturn(arguments) => fulfil::request_return(arguments).await,
+        Change::ReceiveReturn(arguments) => fulfil::receive_return(arguments).await,
+        Change::Hold(arguments) => operate::hold(arguments).await,
+        Change::Release(arguments) => operate::release(arguments).await,
+        Change::Annotate(arguments) => operate::annotate(arguments).await,
+        Change::Erase(arguments) => erase::erase(arguments).await,
     }
-    anyhow::Error::msg(text)
 }
 
 /// Imports an invoice file.

@@ -46,13 +46,16 @@ async fn run(command: Command) -> ExitCode {
         Command::Healthcheck(arguments) => {
             return ExitCode::from(client::healthcheck(arguments).await);
         }
-        Command::Place(arguments) => client::place(arguments).await,
+        Command::Change(command) => Box::pin(client::change(*command)).await,
         Command::Get(arguments) => client::get(arguments).await,
         Command::List(arguments) => client::list(arguments).await,
+        Command::Count(arguments) => client::count(arguments).await,
+        Command::Lookup(arguments) => client::lookup(arguments).await,
         Command::History(arguments) => client::history(arguments).await,
         Command::Report(cli::Report::Revenue(arguments)) => client::revenue(arguments).await,
         Command::Report(cli::Report::Skus(arguments)) => client::skus(arguments).await,
         Command::Report(cli::Report::States(arguments)) => client::states(arguments).await,
+        Command::Report(cli::Report::Funnel(arguments)) => client::funnel(arguments).await,
         Command::Projection(cli::Projection::List(arguments)) => {
             client::list_projections(arguments).await
         }

@@ -1,135 +1,12 @@
-//! place, get, list, history.
+//! An order for people: one row of a list, or a sheet with everything that commands refer to.
 
-use anyhow::{Context as _, bail};
 use proto::v1;
-use proto::v1::order_command_service_client::OrderCommandServiceClient;
-use proto::v1::order_history_service_client::OrderHistoryServiceClient;
-use proto::v1::order_query_service_client::OrderQueryServiceClient;
 
-use super::{connect, json, money, refused, table};
-use crate::cli;
-use crate::output;
+use super::{money, table};
+use crate::cli::word;
 
-/// Creates an order and places it.
-pub(crate) async fn place(arguments: cli::Place) -> anyhow::Result<()> {
-    let currency = ::order::value::Currency::new(&arguments.currency)
-        .with_context(|| format!("{:?} is not a currency; try GBP", arguments.currency))?;
-    let lines = arguments
-        .lines
-        .iter()
-        .map(|text| line(text, currency))
-        .collect::<anyhow::Result<_>>()?;
-    let request = v1::CreateOrderRequest {
-        context: Some(v1::CommandContext {
-            request_id: arguments.request_id.unwrap_or_default(),
-            validate_only: arguments.validate_only,
-            ..v1::CommandContext::default()
-        }),
-        order_id: arguments.order_id.unwrap_or_default(),
-        channel: arguments.channel.unwrap_or_default(),
-        currency_code: currency.code().to_owned(),
-        prices_include_tax: true,
-        payment_terms: v1::PaymentTerms::OnAccount.into(),
-        customer: arguments.customer.map(|customer_id| v1::Customer {
-            customer_id,
-            ..v1::Customer::default()
-        }),
-        lines,
-        place: Some(v1::Placing::default()),
-        ..v1::CreateOrderRequest::default()
-    };
-    let channel = connect(&arguments.server.addr).await?;
-    let reply = OrderCommandServiceClient::new(channel)
-        .create_order(request)
-        .await
-        .map_err(|status| refused(&status))?
-        .into_inner();
-    if arguments.format.output != cli::Output::Table {
-        output::line(&json("CreateOrderResponse", &reply)?.to_string());
-        return Ok(());
-    }
-    let receipt = reply.receipt.unwrap_or_default();
-    let total = reply.totals.and_then(|totals| totals.placed_total);
-    let replayed = if receipt.replayed { " (replayed)" } else { "" };
-    output::line(&format!("order    {}{replayed}", receipt.order_id));
-    output::line(&format!("version  {}", receipt.version));
-    output::line(&format!("total    {}", money(total.as_ref())));
-    output::line(&format!("token    {}", receipt.consistency_token));
-    Ok(())
-}
-
-fn line(text: &str, currency: ::order::value::Currency) -> anyhow::Result<v1::NewLine> {
-    let mut parts = text.rsplitn(3, ':');
-    let (Some(price), Some(quantity), Some(sku)) = (parts.next(), parts.next(), parts.next())
-    else {
-        bail!("a line is SKU:QUANTITY:PRICE, for example MUG:2:4.95, not {text:?}");
-    };
-    let minor_units = minor_units(price, currency.exponent())
-        .with_context(|| format!("{price:?} is not a price in {currency}"))?;
-    Ok(v1::NewLine {
-        sku: sku.to_owned(),
-        quantity: quantity
-            .parse()
-            .with_context(|| format!("{quantity:?} is not a quantity"))?,
-        unit_price: Some(v1::Money {
-            currency_code: currency.code().to_owned(),
-            minor_units,
-        }),
-        ..v1::NewLine::default()
-    })
-}
-
-/// `4.95` with two digits is 495; more digits than the currency has are refused.
-fn minor_units(text: &str, exponent: u32) -> Option<i64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || fraction.len() > exponent as usize {
-        return None;
-    }
-    format!("{whole}{fraction:0<width$}", width = exponent as usize)
-        .parse()
-        .ok()
-}
-
-/// Shows one order.
-pub(crate) async fn get(arguments: cli::Get) -> anyhow::Result<()> {
-    let request = v1::GetOrderRequest {
-        order_id: arguments.order_id,
-        consistency_token: arguments.token.unwrap_or_default(),
-        as_of: arguments.version.map(v1::get_order_request::AsOf::Version),
-        ..v1::GetOrderRequest::default()
-    };
-    let channel = connect(&arguments.server.addr).await?;
-    let order = OrderQueryServiceClient::new(channel)
-        .get_order(request)
-        .await
-        .map_err(|status| refused(&status))?
-        .into_inner()
-        .order
-        .unwrap_or_default();
-    if arguments.format.output != cli::Output::Table {
-        output::line(&json("Order", &order)?.to_string());
-        return Ok(());
-    }
-    output::line(&table(&ORDER_HEADER, &[order_row(&order)]));
-    let rows: Vec<Vec<String>> = order.lines.iter().map(line_row).collect();
-    output::line("");
-    output::line(&table(
-        &[
-            "LINE",
-            "SKU",
-            "QUANTITY",
-            "CANCELLED",
-            "UNIT PRICE",
-            "TOTAL",
-            "TITLE",
-        ],
-        &rows,
-    ));
-    Ok(())
-}
-
-const ORDER_HEADER: [&str; 8] = [
+/// The columns of [`row`].
+pub(super) const HEADER: [&str; 8] = [
     "ORDER",
     "VERSION",
     "STATE",
@@ -140,209 +17,144 @@ const ORDER_HEADER: [&str; 8] = [
     "TOTAL",
 ];
 
-fn order_row(order: &v1::Order) -> Vec<String> {
-    let word = |name: &str, prefix: &str| name.trim_start_matches(prefix).to_ascii_lowercase();
-    let time = order
-        .place_time
-        .as_ref()
-        .map_or_else(|| "-".to_owned(), ToString::to_string);
-    let totals = order.totals.as_ref();
+/// An order in a list.
+pub(super) fn row(order: &v1::Order) -> Vec<String> {
+    let placed = order.place_time.as_ref();
+    let customer = order.customer.as_ref();
+    let fulfillment = order.fulfillment_state();
     vec![
         order.order_id.clone(),
         order.version.to_string(),
         word(order.state().as_str_name(), "ORDER_STATE_"),
         word(order.payment_state().as_str_name(), "PAYMENT_STATE_"),
-        word(
-            order.fulfillment_state().as_str_name(),
-            "FULFILLMENT_STATE_",
-        ),
-        order
-            .customer
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), |c| c.customer_id.clone()),
-        time,
-        money(totals.and_then(|totals| totals.placed_total.as_ref())),
+        word(fulfillment.as_str_name(), "FULFILLMENT_STATE_"),
+        customer.map_or_else(|| "-".to_owned(), |c| c.customer_id.clone()),
+        placed.map_or_else(|| "-".to_owned(), ToString::to_string),
+        total(order, |totals| totals.placed_total.as_ref()),
     ]
 }
 
-fn line_row(line: &v1::Line) -> Vec<String> {
-    vec![
-        line.line_id.clone(),
-        line.sku.clone(),
-        line.quantity.to_string(),
-        line.cancelled_quantity.to_string(),
-        money(line.unit_price.as_ref()),
-        money(line.total.as_ref()),
-        line.title.clone(),
-    ]
+fn total(order: &v1::Order, which: impl Fn(&v1::Totals) -> Option<&v1::Money>) -> String {
+    money(order.totals.as_ref().and_then(which))
 }
 
-/// Lists orders, page after page.
-pub(crate) async fn list(arguments: cli::List) -> anyhow::Result<()> {
-    let filter = v1::OrderFilter {
-        customer_ids: arguments.customer,
-        states: arguments
-            .state
-            .iter()
-            .map(|name| state(name))
-            .collect::<anyhow::Result<_>>()?,
-        place_time: range(arguments.since.as_deref(), arguments.until.as_deref())?,
-        ..v1::OrderFilter::default()
-    };
-    let channel = connect(&arguments.server.addr).await?;
-    let mut client = OrderQueryServiceClient::new(channel);
-    let limit = if arguments.limit == 0 {
-        usize::MAX
-    } else {
-        arguments.limit
-    };
-    let mut orders = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = v1::ListOrdersRequest {
-            filter: Some(filter.clone()),
-            order_by: arguments.order_by.clone(),
-            page_size: i32::try_from((limit - orders.len()).min(1000)).unwrap_or(1000),
-            page_token,
-            ..v1::ListOrdersRequest::default()
-        };
-        let page = client
-            .list_orders(request)
-            .await
-            .map_err(|status| refused(&status))?
-            .into_inner();
-        orders.extend(page.orders);
-        page_token = page.next_page_token;
-        if page_token.is_empty() || orders.len() >= limit {
-            break;
-        }
-    }
-    print(
-        arguments.format.output,
-        "Order",
-        &orders,
-        &ORDER_HEADER,
-        order_row,
-    )
-}
-
-fn state(name: &str) -> anyhow::Result<i32> {
-    let full = format!("ORDER_STATE_{}", name.to_ascii_uppercase());
-    let state = v1::OrderState::from_str_name(&full).with_context(|| {
-        format!("{name:?} is no state; try draft, placed, completed or cancelled")
-    })?;
-    Ok(state.into())
-}
-
-fn range(since: Option<&str>, until: Option<&str>) -> anyhow::Result<Option<v1::TimeRange>> {
-    if since.is_none() && until.is_none() {
-        return Ok(None);
-    }
-    let time = |text: Option<&str>| {
-        text.map(|text| {
-            text.parse::<prost_types::Timestamp>()
-                .with_context(|| format!("{text:?} is no time; try 2010-12-01T00:00:00Z"))
-        })
-        .transpose()
-    };
-    Ok(Some(v1::TimeRange {
-        start_time: time(since)?,
-        end_time: time(until)?,
-    }))
-}
-
-/// Shows the events of an order.
-pub(crate) async fn history(arguments: cli::History) -> anyhow::Result<()> {
-    let channel = connect(&arguments.server.addr).await?;
-    let mut client = OrderHistoryServiceClient::new(channel);
-    let mut events = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = v1::ListOrderEventsRequest {
-            order_id: arguments.order_id.clone(),
-            page_size: 1000,
-            page_token,
-            ..v1::ListOrderEventsRequest::default()
-        };
-        let page = client
-            .list_order_events(request)
-            .await
-            .map_err(|status| refused(&status))?
-            .into_inner();
-        events.extend(page.events);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
-    let header = [
-        "VERSION", "EVENT", "OCCURRED", "POSITION", "ACTOR", "REQUEST",
+/// An order by itself: its row, its lines, and its holds, payments, shipments and returns if it has
+/// any, each with the id that commands take.
+pub(super) fn sheet(order: &v1::Order) -> String {
+    let parts = [
+        Some(table(&HEADER, &[row(order)])),
+        lines(order),
+        holds(order),
+        payments(order),
+        shipments(order),
+        returns(order),
     ];
-    print(
-        arguments.format.output,
-        "OrderEvent",
-        &events,
-        &header,
-        event_row,
-    )
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
 }
 
-fn event_row(event: &v1::OrderEvent) -> Vec<String> {
-    vec![
-        event.version.to_string(),
-        event.r#type.clone(),
-        event
-            .occur_time
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), ToString::to_string),
-        event.position.clone(),
-        event
-            .actor
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), |actor| actor.actor_id.clone()),
-        event.request_id.clone(),
-    ]
+/// A table of parts; nothing when there are none.
+fn part<T>(header: &[&str], parts: &[T], row: impl Fn(&T) -> Vec<String>) -> Option<String> {
+    let rows: Vec<Vec<String>> = parts.iter().map(row).collect();
+    (!rows.is_empty()).then(|| table(header, &rows))
 }
 
-/// Prints items in the form that was asked for.
-pub(super) fn print<M: prost::Message>(
-    format: cli::Output,
-    name: &str,
-    items: &[M],
-    header: &[&str],
-    row: impl Fn(&M) -> Vec<String>,
-) -> anyhow::Result<()> {
-    match format {
-        cli::Output::Table => {
-            output::line(&table(header, &items.iter().map(row).collect::<Vec<_>>()));
-        }
-        cli::Output::Json => {
-            let values: Vec<_> = items
-                .iter()
-                .map(|item| json(name, item))
-                .collect::<anyhow::Result<_>>()?;
-            output::line(&serde_json::Value::Array(values).to_string());
-        }
-        cli::Output::Jsonl => {
-            for item in items {
-                output::line(&json(name, item)?.to_string());
-            }
-        }
-    }
-    Ok(())
+fn lines(order: &v1::Order) -> Option<String> {
+    let header = [
+        "LINE",
+        "SKU",
+        "QUANTITY",
+        "CANCELLED",
+        "SHIPPED",
+        "DELIVERED",
+        "RETURNED",
+        "UNIT PRICE",
+        "TOTAL",
+        "TITLE",
+    ];
+    part(&header, &order.lines, |line| {
+        vec![
+            line.line_id.clone(),
+            line.sku.clone(),
+            line.quantity.to_string(),
+            line.cancelled_quantity.to_string(),
+            line.shipped_quantity.to_string(),
+            line.delivered_quantity.to_string(),
+            line.returned_quantity.to_string(),
+            money(line.unit_price.as_ref()),
+            money(line.total.as_ref()),
+            line.title.clone(),
+        ]
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn holds(order: &v1::Order) -> Option<String> {
+    let holds: Vec<v1::HoldReason> = order.holds().collect();
+    part(&["HOLD"], &holds, |hold| {
+        vec![word(hold.as_str_name(), "HOLD_REASON_")]
+    })
+}
 
-    #[test]
-    fn prices_are_read_in_the_currency_s_digits() {
-        assert_eq!(minor_units("4.95", 2), Some(495));
-        assert_eq!(minor_units("4.9", 2), Some(490));
-        assert_eq!(minor_units("5", 2), Some(500));
-        assert_eq!(minor_units("5", 0), Some(5));
-        assert_eq!(minor_units("4.955", 2), None);
-        assert_eq!(minor_units("-1", 2), None);
-    }
+fn payments(order: &v1::Order) -> Option<String> {
+    let header = [
+        "PAYMENT",
+        "METHOD",
+        "AUTHORIZED",
+        "CAPTURED",
+        "VOIDED",
+        "REFUNDED",
+        "REFERENCE",
+    ];
+    part(&header, &order.payments, |payment| {
+        vec![
+            payment.payment_id.clone(),
+            payment.method.clone(),
+            money(payment.authorized.as_ref()),
+            money(payment.captured.as_ref()),
+            money(payment.voided.as_ref()),
+            money(payment.refunded.as_ref()),
+            payment.psp_reference.clone(),
+        ]
+    })
+}
+
+fn shipments(order: &v1::Order) -> Option<String> {
+    let header = ["SHIPMENT", "ITEMS", "OUTCOME", "CARRIER", "TRACKING NUMBER"];
+    part(&header, &order.shipments, |shipment| {
+        let outcome = match shipment.outcome() {
+            v1::ShipmentOutcome::Unspecified => "open".to_owned(),
+            outcome => word(outcome.as_str_name(), "SHIPMENT_OUTCOME_"),
+        };
+        vec![
+            shipment.shipment_id.clone(),
+            items(&shipment.items),
+            outcome,
+            shipment.carrier.clone(),
+            shipment.tracking_number.clone(),
+        ]
+    })
+}
+
+fn returns(order: &v1::Order) -> Option<String> {
+    let header = ["RETURN", "REQUESTED", "RECEIVED", "VALUE", "REFUNDED"];
+    part(&header, &order.returns, |returned| {
+        let received = if returned.open {
+            "open".to_owned()
+        } else {
+            items(&returned.received)
+        };
+        vec![
+            returned.return_id.clone(),
+            items(&returned.requested),
+            received,
+            money(returned.value.as_ref()),
+            money(returned.refunded.as_ref()),
+        ]
+    })
+}
+
+/// Units of lines, as the command line takes them.
+fn items(items: &[v1::LineQuantity]) -> String {
+    let items = items.iter();
+    let items = items.map(|item| format!("{}:{}", item.line_id, item.quantity));
+    items.collect::<Vec<_>>().join(" ")
 }

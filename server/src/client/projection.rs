@@ -3,8 +3,7 @@
 use proto::v1;
 use proto::v1::projection_service_client::ProjectionServiceClient;
 
-use super::order::print;
-use super::{connect, refused};
+use super::{connect, print, refused};
 use crate::cli;
 use crate::output;
 use crate::progress::Progress;

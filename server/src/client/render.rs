@@ -7,6 +7,9 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use proto::v1;
 
+use crate::cli;
+use crate::output;
+
 /// A message of `orders.v1` as JSON, in protobuf's canonical mapping.
 ///
 /// # Errors
@@ -19,6 +22,36 @@ pub(crate) fn json(name: &str, message: &impl Message) -> anyhow::Result<serde_j
         .context("unknown message")?;
     let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
     Ok(serde_json::to_value(&dynamic)?)
+}
+
+/// Prints messages of `orders.v1` in the form that was asked for.
+pub(crate) fn print<M: Message>(
+    format: cli::Output,
+    name: &str,
+    items: &[M],
+    header: &[&str],
+    row: impl Fn(&M) -> Vec<String>,
+) -> anyhow::Result<()> {
+    let values = items.iter().map(|item| json(name, item));
+    let rows: Vec<_> = items.iter().map(row).collect();
+    print_values(format, values.collect::<Result<_, _>>()?, header, &rows);
+    Ok(())
+}
+
+/// Prints items in the form that was asked for: their JSON, or their rows.
+pub(crate) fn print_values(
+    format: cli::Output,
+    values: Vec<serde_json::Value>,
+    header: &[&str],
+    rows: &[Vec<String>],
+) {
+    match format {
+        cli::Output::Table => output::line(&table(header, rows)),
+        cli::Output::Json => output::line(&serde_json::Value::Array(values).to_string()),
+        cli::Output::Jsonl => values
+            .iter()
+            .for_each(|value| output::line(&value.to_string())),
+    }
 }
 
 /// An amount in the currency's main unit, for example `12.34 GBP`.

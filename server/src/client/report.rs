@@ -1,29 +1,22 @@
-//! report revenue, skus, states.
+//! report revenue, skus, states, funnel.
 
-use anyhow::Context as _;
 use proto::v1;
 use proto::v1::order_report_service_client::OrderReportServiceClient;
 
-use super::order::print;
-use super::{connect, money, refused};
-use crate::cli;
+use super::{connect, money, print, refused, span};
+use crate::cli::{self, word};
 
 /// Money over time.
 pub(crate) async fn revenue(arguments: cli::Revenue) -> anyhow::Result<()> {
-    let name = format!("BUCKET_{}", arguments.bucket.to_ascii_uppercase());
-    let bucket = v1::Bucket::from_str_name(&name).with_context(|| {
-        format!(
-            "{:?} is no bucket; try hour, day or month",
-            arguments.bucket
-        )
-    })?;
     let request = v1::QueryRevenueRequest {
-        bucket: bucket.into(),
+        range: window(&arguments.window),
+        bucket: arguments.bucket.into(),
         currency_code: arguments.currency,
         channel: arguments.channel,
+        consistency_token: arguments.query.token.unwrap_or_default(),
         ..v1::QueryRevenueRequest::default()
     };
-    let channel = connect(&arguments.server.addr).await?;
+    let channel = connect(&arguments.query.server.addr).await?;
     let reply = OrderReportServiceClient::new(channel)
         .query_revenue(request)
         .await
@@ -40,7 +33,7 @@ pub(crate) async fn revenue(arguments: cli::Revenue) -> anyhow::Result<()> {
     ];
     let points = reply.into_inner().points;
     print(
-        arguments.format.output,
+        arguments.query.format.output,
         "QueryRevenueResponse.Point",
         &points,
         &header,
@@ -65,11 +58,13 @@ pub(crate) async fn revenue(arguments: cli::Revenue) -> anyhow::Result<()> {
 /// Best-selling SKUs.
 pub(crate) async fn skus(arguments: cli::Skus) -> anyhow::Result<()> {
     let request = v1::RankSkusRequest {
+        range: window(&arguments.window),
         currency_code: arguments.currency,
         limit: arguments.limit,
+        consistency_token: arguments.query.token.unwrap_or_default(),
         ..v1::RankSkusRequest::default()
     };
-    let channel = connect(&arguments.server.addr).await?;
+    let channel = connect(&arguments.query.server.addr).await?;
     let reply = OrderReportServiceClient::new(channel)
         .rank_skus(request)
         .await
@@ -77,7 +72,7 @@ pub(crate) async fn skus(arguments: cli::Skus) -> anyhow::Result<()> {
     let header = ["SKU", "UNITS", "REVENUE", "ORDERS"];
     let entries = reply.into_inner().entries;
     print(
-        arguments.format.output,
+        arguments.query.format.output,
         "RankSkusResponse.Entry",
         &entries,
         &header,
@@ -96,9 +91,10 @@ pub(crate) async fn skus(arguments: cli::Skus) -> anyhow::Result<()> {
 pub(crate) async fn states(arguments: cli::States) -> anyhow::Result<()> {
     let request = v1::SummarizeStatesRequest {
         channel: arguments.channel,
+        consistency_token: arguments.query.token.unwrap_or_default(),
         ..v1::SummarizeStatesRequest::default()
     };
-    let channel = connect(&arguments.server.addr).await?;
+    let channel = connect(&arguments.query.server.addr).await?;
     let reply = OrderReportServiceClient::new(channel)
         .summarize_states(request)
         .await
@@ -106,13 +102,11 @@ pub(crate) async fn states(arguments: cli::States) -> anyhow::Result<()> {
     let header = ["STATE", "PAYMENT", "FULFILLMENT", "ORDERS"];
     let counts = reply.into_inner().counts;
     print(
-        arguments.format.output,
+        arguments.query.format.output,
         "SummarizeStatesResponse.Count",
         &counts,
         &header,
         |count| {
-            let word =
-                |name: &str, prefix: &str| name.trim_start_matches(prefix).to_ascii_lowercase();
             vec![
                 word(count.state().as_str_name(), "ORDER_STATE_"),
                 word(count.payment_state().as_str_name(), "PAYMENT_STATE_"),
@@ -124,4 +118,49 @@ pub(crate) async fn states(arguments: cli::States) -> anyhow::Result<()> {
             ]
         },
     )
+}
+
+/// How far orders came.
+pub(crate) async fn funnel(arguments: cli::Funnel) -> anyhow::Result<()> {
+    let request = v1::QueryFunnelRequest {
+        range: window(&arguments.window),
+        consistency_token: arguments.query.token.unwrap_or_default(),
+        ..v1::QueryFunnelRequest::default()
+    };
+    let channel = connect(&arguments.query.server.addr).await?;
+    let reply = OrderReportServiceClient::new(channel)
+        .query_funnel(request)
+        .await
+        .map_err(|status| refused(&status))?;
+    let header = [
+        "CREATED",
+        "PLACED",
+        "PAID",
+        "SHIPPED",
+        "DELIVERED",
+        "CANCELLED",
+        "RETURNED",
+    ];
+    print(
+        arguments.query.format.output,
+        "QueryFunnelResponse",
+        &[reply.into_inner()],
+        &header,
+        |funnel| {
+            let counts = [
+                funnel.created,
+                funnel.placed,
+                funnel.paid,
+                funnel.shipped,
+                funnel.delivered,
+                funnel.cancelled,
+                funnel.returned,
+            ];
+            counts.iter().map(ToString::to_string).collect()
+        },
+    )
+}
+
+fn window(window: &cli::Window) -> Option<v1::TimeRange> {
+    span(window.since, window.until)
 }

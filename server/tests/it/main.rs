@@ -7,9 +7,11 @@
     reason = "a test panics, prints what it skips, and reads its environment"
 )]
 
+mod client;
 mod harness;
 mod import;
 mod k8s;
+mod life;
 mod readme;
 mod service;
 mod tidy;
