@@ -5,7 +5,7 @@ use crate::pricing::{self, Item, Pricing, TooLarge};
 use crate::state::{Line, Order, Payment, Return, Shipment};
 use crate::value::{
     Amount, FulfillmentState, LineId, OrderState, PaymentId, PaymentState, Quantity, ReturnId,
-    ReturnState, ShipmentId,
+    ReturnState, ShipmentId, Timestamp,
 };
 
 /// An order's money. The first five are frozen at placing (a preview before), the others live.
@@ -154,6 +154,17 @@ impl Order {
     #[must_use]
     pub fn open_authorizations(&self) -> Amount {
         sum(self.payments.iter().map(Payment::open))
+    }
+
+    /// When the order may be cancelled for want of money: the due time of one of which nothing was
+    /// captured, nothing is authorised and nothing has left.
+    #[must_use]
+    pub fn unpaid_due_time(&self) -> Option<Timestamp> {
+        let unpaid = self.state == OrderState::Placed
+            && self.totals().captured.is_zero()
+            && self.open_authorizations().is_zero()
+            && self.lines.iter().all(|line| line.shipped.is_zero());
+        self.payment_due_time.filter(|_| unpaid)
     }
 
     /// Where the money stands; the first rule that matches.

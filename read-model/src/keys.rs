@@ -26,6 +26,8 @@ pub const TAG: u8 = b'g';
 pub const REFERENCE: u8 = b'x';
 /// Prefix of deadlines: `D · time · kind · id`.
 pub const DEADLINE: u8 = b'D';
+/// Prefix of orders whose personal data was erased: `e · id`.
+pub const ERASED: u8 = b'e';
 /// Prefix of revenue by hour: `r · hour · currency · str(channel)`.
 pub const REVENUE: u8 = b'r';
 /// Prefix of sales by day and SKU: `k · day · currency · str(sku)`.
@@ -34,6 +36,14 @@ pub const SKU: u8 = b'k';
 pub const STATE_COUNT: u8 = b'z';
 /// Prefix of the funnel: `f · day · stage`.
 pub const FUNNEL: u8 = b'f';
+
+/// Kinds of deadlines, as they stand in their keys.
+pub mod deadline {
+    /// An order may be cancelled unless it is paid by then.
+    pub const PAYMENT_DUE: u8 = 1;
+    /// An authorisation lapses.
+    pub const AUTHORIZATION_EXPIRES: u8 = 2;
+}
 
 /// Builds a key, part by part.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -129,6 +129,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "memory for sled's page cache, per projection",
     ),
     setting(
+        "deadlines.clock_grace",
+        "2m",
+        "how long the clock must run steadily before unpaid orders are cancelled by it",
+    ),
+    setting(
         "shutdown.termination_delay",
         "5s",
         "how long to go on serving after SIGTERM; 0s on a terminal",
@@ -195,6 +200,7 @@ pub(crate) struct Config {
     pub(crate) cache_orders: usize,
     pub(crate) cache_bytes: usize,
     pub(crate) read_model_cache: u64,
+    pub(crate) clock_grace: Duration,
     pub(crate) termination_delay: Duration,
     pub(crate) drain: Duration,
     pub(crate) stop: Duration,
@@ -277,6 +283,7 @@ impl Config {
             cache_orders: reader.number("cache.orders", 1, 100_000_000),
             cache_bytes: reader.size("cache.bytes"),
             read_model_cache: reader.size("read_model.cache"),
+            clock_grace: reader.duration("deadlines.clock_grace"),
             termination_delay: termination_delay(&mut reader, layers, terminal),
             drain: reader.duration("shutdown.drain"),
             stop: reader.duration("shutdown.stop"),

@@ -8,6 +8,8 @@
 //! of reach, and health says so.
 
 mod banner;
+mod deadlines;
+mod erasures;
 mod guard;
 mod log;
 mod metrics;
@@ -24,7 +26,7 @@ use event_store::{Deferred, EventStore, KeyStore};
 use lifecycle::health::{self, Requires};
 use lifecycle::{Builder, Health, Signals, Supervisor};
 use order::value::Timestamp;
-use projector::{Orders, Projector, Reports};
+use projector::{Orders, Projection as _, Projector, Reports};
 use read_model::Store;
 
 use crate::cli::{ConfigCommand, Settings};
@@ -37,6 +39,8 @@ const GRPC: &str = "grpc";
 const HEALTH: &str = "health";
 const ORDERS: &str = "projection.orders";
 const REPORTS: &str = "projection.reports";
+const DEADLINES: &str = "deadlines";
+const ERASURES: &str = "erasures";
 
 /// A node that alone lost the log leaves rotation only when it stays lost.
 const DWELL: Duration = Duration::from_secs(5);
@@ -185,24 +189,23 @@ fn assemble(config: &Config) -> anyhow::Result<Builder> {
         health: Health::new(),
         metrics: Arc::new(metrics::Metrics::new()),
     };
-    let views = if config.role.serves_queries() {
-        Some(views(config)?)
+    let projections = if config.role.serves_queries() {
+        Some(projections(config, &parts)?)
     } else {
         None
     };
-    let log: Arc<dyn EventStore> = Arc::new(parts.log.clone());
-    let projections = views.map(|(orders, reports)| {
-        parts.metrics.watch(&orders);
-        parts.metrics.watch(&reports);
-        let folded = (Arc::clone(&orders), Arc::clone(&reports));
+    name_services(config, &parts.health);
+    let commands = services::commands(config, &parts);
+    let routes = services::routes(config, &parts, &commands, projections.as_ref());
+    let workers = projections.as_ref().map(|(_, orders, _)| {
+        let clock: command::Clock = Arc::new(now);
+        let grace = config.clock_grace;
         (
-            folded,
-            projection::Component::new(ORDERS, Projector::new(Orders, Arc::clone(&log), orders)),
-            projection::Component::new(REPORTS, Projector::new(Reports, Arc::clone(&log), reports)),
+            deadlines::Component::new(orders.reader(), commands, clock, grace),
+            erasures::Component::new(orders.reader(), parts.keys.clone()),
         )
     });
-    name_services(config, &parts.health);
-    let routes = services::routes(config, &parts, projections.as_ref());
+    let (deadlines, erasures) = workers.unzip();
     let grpc = services::server(config, routes);
     let health = services::health_server(config, &parts.health);
     let admin = lifecycle::admin::Server::new(config.admin_listen, parts.health.clone())
@@ -234,6 +237,10 @@ fn assemble(config: &Config) -> anyhow::Result<Builder> {
         .maybe_add(reports)
         .after(before.iter().copied())
         .stops_before([LOG])
+        .maybe_add(deadlines)
+        .stops_before([ORDERS, LOG])
+        .maybe_add(erasures)
+        .stops_before([ORDERS, LOG])
         .add(grpc)
         .stops_before([ORDERS, REPORTS, LOG, HEALTH])
         .drain_within(config.drain)
@@ -241,14 +248,23 @@ fn assemble(config: &Config) -> anyhow::Result<Builder> {
         .after([GRPC, HEALTH, lifecycle::admin::Server::NAME]))
 }
 
-fn views(config: &Config) -> anyhow::Result<(Arc<Store>, Arc<Store>)> {
+fn projections(config: &Config, parts: &Parts) -> anyhow::Result<services::Projections> {
     let root = config.data_dir.join("read-model");
     let open = |name: &str, schema: u32| {
         Store::open(&root, name, schema, config.read_model_cache)
             .map(Arc::new)
             .with_context(|| format!("failed to open the view {name}; delete {} and start again, the log makes another", root.display()))
     };
-    Ok((open("orders", 1)?, open("reports", 1)?))
+    let orders = open(Orders.name(), Orders.schema())?;
+    let reports = open(Reports.name(), Reports.schema())?;
+    parts.metrics.watch(&orders);
+    parts.metrics.watch(&reports);
+    let log: Arc<dyn EventStore> = Arc::new(parts.log.clone());
+    Ok((
+        (Arc::clone(&orders), Arc::clone(&reports)),
+        projection::Component::new(ORDERS, Projector::new(Orders, Arc::clone(&log), orders)),
+        projection::Component::new(REPORTS, Projector::new(Reports, log, reports)),
+    ))
 }
 
 /// What each name that health is asked for needs in order to be serving.

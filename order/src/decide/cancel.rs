@@ -46,14 +46,13 @@ pub(super) fn order(
     }])
 }
 
-/// Overdue: the due time has passed, nothing was captured, no authorisation is open.
+/// Overdue: the due time of an order that is still unpaid has passed.
 fn check_overdue(order: &Order, at: Moment) -> Result<(), Rejection> {
-    let due_time = order.payment_due_time;
-    let passed = due_time.is_some_and(|due| due <= at.now);
-    let unpaid = order.totals().captured.is_zero() && order.open_authorizations().is_zero();
-    if passed && unpaid {
+    if order.unpaid_due_time().is_some_and(|due| due <= at.now) {
         Ok(())
     } else {
-        Err(Rejection::PaymentNotOverdue { due_time })
+        Err(Rejection::PaymentNotOverdue {
+            due_time: order.payment_due_time,
+        })
     }
 }

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use order::Order;
-use order::value::{OrderState, ShipmentOutcome};
 use proto::commit::Commit;
-use read_model::keys::{self, Key};
+use read_model::keys::{self, Key, deadline};
 use read_model::{Cover, Error};
 
 use super::{Batch, Projection};
@@ -13,10 +12,6 @@ use super::{Batch, Projection};
 /// Look-up indexes over the rows of all orders.
 #[derive(Clone, Copy, Debug)]
 pub struct Orders;
-
-/// Kinds of deadlines, as they stand in their keys.
-const PAYMENT_DUE: u8 = 1;
-const AUTHORIZATION_EXPIRES: u8 = 2;
 
 impl Projection for Orders {
     type Before = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -26,7 +21,7 @@ impl Projection for Orders {
     }
 
     fn schema(&self) -> u32 {
-        1
+        2
     }
 
     fn before(&self, order_id: &str, order: &Order) -> Self::Before {
@@ -112,6 +107,9 @@ fn indexes(order_id: &str, order: &Order) -> BTreeMap<Vec<u8>, Vec<u8>> {
             Vec::new(),
         );
     }
+    if order.personal_data_erased {
+        keys.insert(Key::new(keys::ERASED).raw(id).into_bytes(), Vec::new());
+    }
     keys
 }
 
@@ -131,26 +129,15 @@ fn references(order: &Order) -> impl Iterator<Item = &str> {
 
 /// What must be looked at when its time has come: an unpaid order, an authorisation that lapses.
 fn deadlines(order: &Order) -> Vec<(i64, u8)> {
-    let mut deadlines = Vec::new();
+    let unpaid = order
+        .unpaid_due_time()
+        .map(|due| (due.micros(), deadline::PAYMENT_DUE));
     let open = order
-        .shipments
-        .iter()
-        .any(|s| !matches!(s.closed, Some((ShipmentOutcome::Failed, _))));
-    if let Some(due) = order.payment_due_time
-        && order.state == OrderState::Placed
-        && order.captured_net().is_zero()
-        && !open
-    {
-        deadlines.push((due.micros(), PAYMENT_DUE));
-    }
-    for payment in order
         .payments
         .iter()
-        .filter(|payment| !payment.open().is_zero())
-    {
-        if let Some(expires) = payment.expire_time {
-            deadlines.push((expires.micros(), AUTHORIZATION_EXPIRES));
-        }
-    }
-    deadlines
+        .filter(|payment| !payment.open().is_zero());
+    let lapses = open
+        .filter_map(|payment| payment.expire_time)
+        .map(|expires| (expires.micros(), deadline::AUTHORIZATION_EXPIRES));
+    unpaid.into_iter().chain(lapses).collect()
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use event_store::Record;
-use order::value::ShipmentOutcome;
 use projector::{Folder, Orders, Projection, Reports};
 use proptest::prelude::*;
 use read_model::{Store, keys};
@@ -87,8 +86,6 @@ proptest! {
         folder.write().expect("written");
 
         let orders = || (0..12).filter_map(|n| writer.order(&format!("o{n}")));
-        let open_shipment = |order: &order::Order| order.shipments.iter()
-            .any(|s| !matches!(s.closed, Some((ShipmentOutcome::Failed, _))));
         let expected = [
             (keys::ROW, orders().count()),
             (keys::PLACED, orders().filter(|o| o.place_time.is_some()).count()),
@@ -101,9 +98,11 @@ proptest! {
             (keys::DEADLINE, orders().map(|o| {
                 let lapses = o.payments.iter().filter(|p| !p.open().is_zero() && p.expire_time.is_some());
                 let due = o.payment_due_time.is_some() && o.state == order::value::OrderState::Placed
-                    && o.captured_net().is_zero() && !open_shipment(o);
+                    && o.totals().captured.is_zero() && o.open_authorizations().is_zero()
+                    && o.units(|line| line.shipped.units()) == 0;
                 lapses.count() + usize::from(due)
             }).sum()),
+            (keys::ERASED, orders().filter(|o| o.personal_data_erased).count()),
         ];
         for (prefix, count) in expected {
             let found = store.active().prefix(&[prefix]).count();

@@ -31,25 +31,36 @@ pub(super) type Projections = (
     projection::Component<Reports>,
 );
 
-/// All services of the role, with health and reflection.
-pub(super) fn routes(config: &Config, parts: &Parts, projections: Option<&Projections>) -> Routes {
+/// The write side: served where the role says so, and used by the process itself.
+pub(super) fn commands(config: &Config, parts: &Parts) -> CommandService {
+    let limits = command::Config {
+        cached_orders_max: config.cache_orders,
+        cached_bytes_max: config.cache_bytes,
+        observer: parts.metrics.clone(),
+        ..command::Config::default()
+    };
     let log: Arc<dyn EventStore> = Arc::new(parts.log.clone());
     let keys: Arc<dyn KeyStore> = Arc::new(parts.keys.clone());
+    CommandService::new(log, keys, Arc::new(now), limits)
+}
+
+/// All services of the role, with health and reflection.
+pub(super) fn routes(
+    config: &Config,
+    parts: &Parts,
+    commands: &CommandService,
+    projections: Option<&Projections>,
+) -> Routes {
     let mut routes = Routes::new(grpc::HealthService::server(&parts.health));
     if config.role.serves_commands() {
-        let limits = command::Config {
-            cached_orders_max: config.cache_orders,
-            cached_bytes_max: config.cache_bytes,
-            observer: parts.metrics.clone(),
-            ..command::Config::default()
-        };
-        let service =
-            CommandService::new(Arc::clone(&log), Arc::clone(&keys), Arc::new(now), limits);
         routes = routes.add_service(
-            OrderCommandServiceServer::new(service).max_decoding_message_size(REQUEST_BYTES),
+            OrderCommandServiceServer::new(commands.clone())
+                .max_decoding_message_size(REQUEST_BYTES),
         );
     }
     if let Some(((orders_view, reports_view), orders, reports)) = projections {
+        let log: Arc<dyn EventStore> = Arc::new(parts.log.clone());
+        let keys: Arc<dyn KeyStore> = Arc::new(parts.keys.clone());
         let (reader, counts) = (orders.reader(), reports.reader());
         let service = QueryService::new(reader, counts, Arc::clone(&log), keys, Arc::new(now));
         routes = routes

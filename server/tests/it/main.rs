@@ -8,6 +8,8 @@
 )]
 
 mod client;
+mod deadline;
+mod erasure;
 mod harness;
 mod import;
 mod k8s;
