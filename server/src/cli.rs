@@ -10,6 +10,7 @@ mod read;
 mod report;
 mod value;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -163,20 +164,16 @@ pub(crate) struct Healthcheck {
 }
 
 /// The arguments as clap takes them: `healthcheck` also knows grpc-health-probe's single dash.
-pub(crate) fn arguments(arguments: impl Iterator<Item = String>) -> Vec<String> {
-    let arguments: Vec<String> = arguments.collect();
-    if arguments.get(1).map(String::as_str) != Some("healthcheck") {
+pub(crate) fn arguments(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let arguments: Vec<OsString> = arguments.collect();
+    if arguments.get(1).is_none_or(|it| it != "healthcheck") {
         return arguments;
     }
-    let flag = |argument: &String| {
-        argument.starts_with('-') && !argument.starts_with("--") && argument.len() > 2
-    };
-    let double = |argument: String| {
-        if flag(&argument) {
-            format!("-{argument}")
-        } else {
-            argument
+    let double = |argument: OsString| match argument.to_str() {
+        Some(flag) if flag.len() > 2 && flag.starts_with('-') && !flag.starts_with("--") => {
+            format!("-{flag}").into()
         }
+        _ => argument,
     };
     arguments.into_iter().map(double).collect()
 }

@@ -11,6 +11,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::telemetry;
+
 pub(crate) use layers::{Layers, Origin, Sources};
 pub(crate) use parse::duration;
 
@@ -156,6 +158,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
 ];
 
+/// NATS addresses as they may be shown: without the user and the password that they may hold.
+pub(crate) fn without_credentials(urls: &str) -> String {
+    let bare = |url: &str| match url.rsplit_once('@') {
+        None => url.trim().to_owned(),
+        Some((before, host)) => match before.split_once("://") {
+            Some((scheme, _)) => format!("{}://{host}", scheme.trim()),
+            None => host.to_owned(),
+        },
+    };
+    urls.split(',').map(bare).collect::<Vec<_>>().join(",")
+}
+
 /// What a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -257,6 +271,12 @@ impl std::fmt::Display for Problem {
 }
 
 impl Config {
+    /// Whether projections can be rebuilt over gRPC. Until a caller can be authenticated,
+    /// administration stays on this machine.
+    pub(crate) fn serves_administration(&self) -> bool {
+        self.role.serves_queries() && self.grpc_listen.ip().is_loopback()
+    }
+
     /// Reads every setting from the layers.
     ///
     /// # Errors
@@ -304,6 +324,9 @@ impl Config {
             ),
             log_filter: reader.text("log.filter"),
         };
+        if let Err(error) = telemetry::filter(&config.log_filter) {
+            reader.problem("log.filter", &format!("cannot be read: {error}"));
+        }
         if config.role != Role::All && config.nats.is_none() {
             let text = "roles command and query need a shared log: set nats.url, or use role all";
             reader.problem("role", text);
@@ -317,7 +340,7 @@ fn nats(reader: &mut parse::Reader<'_>) -> Option<NatsConfig> {
         url: reader.text("nats.url"),
         stream: reader.text("nats.stream"),
         partitions: reader.number("nats.partitions", 1, 256),
-        replicas: reader.number("nats.replicas", 1, 5),
+        replicas: reader.one_of("nats.replicas", &[("1", 1), ("3", 3), ("5", 5)]),
         max_bytes: reader.size("nats.max_bytes"),
         create: reader.boolean("nats.create"),
         fsync: reader.one_of("nats.durability", &[("fsync", true), ("cache", false)]),
@@ -326,6 +349,11 @@ fn nats(reader: &mut parse::Reader<'_>) -> Option<NatsConfig> {
         password: reader.optional("nats.password").map(Secret),
         token: reader.optional("nats.token").map(Secret),
     };
+    match (&config.user, &config.password) {
+        (Some(_), None) => reader.problem("nats.user", "needs nats.password beside it"),
+        (None, Some(_)) => reader.problem("nats.password", "needs nats.user beside it"),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
     (!config.url.is_empty()).then_some(config)
 }
 
@@ -359,6 +387,7 @@ mod tests {
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
                 .collect(),
+            sets: Vec::new(),
         };
         let (layers, problems) = Layers::read(sources);
         if problems.is_empty() {
@@ -429,6 +458,45 @@ mod tests {
         let config = load("", &[("ORDERS_ROLE", ""), ("PORT", "7777")], &[]).expect("valid");
         assert_eq!(config.role, Role::All);
         assert_eq!(config.grpc_listen.port(), 7777);
+    }
+
+    #[test]
+    fn a_setting_that_could_not_be_meant_is_a_problem() {
+        for (name, value, text) in [
+            ("nats.replicas", "2", "must be one of 1, 3, 5"),
+            ("nats.user", "shop", "needs nats.password"),
+            ("nats.password", "secret", "needs nats.user"),
+            ("log.filter", "orders=loud", "cannot be read"),
+        ] {
+            let problems = load("", &[], &[(name, value)]).expect_err("invalid");
+            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert!(told.len() == 1 && told[0].contains(text), "{told:?}");
+            assert!(
+                told[0].contains(name) && !told[0].contains("secret"),
+                "{told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_without_what_it_proves() {
+        let urls = "nats://shop:p@ss@one:4222, tls://token@two,three:4222";
+        assert_eq!(
+            without_credentials(urls),
+            "nats://one:4222,tls://two,three:4222"
+        );
+    }
+
+    #[test]
+    fn the_client_s_variable_is_no_unknown_one() {
+        let environment = [("ORDERS_ADDR", "x"), ("ORDERS_ADR", "x")];
+        let (layers, _) = Layers::read(Sources {
+            environment: environment
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into(),
+            ..Sources::default()
+        });
+        assert_eq!(layers.unknown_variables, ["ORDERS_ADR"]);
     }
 
     #[test]

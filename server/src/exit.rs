@@ -15,6 +15,8 @@ const REFUSED: u8 = 65;
 const UNAVAILABLE: u8 = 69;
 /// A defect of the service.
 const INTERNAL: u8 = 70;
+/// Reading or writing a file failed.
+const STORAGE: u8 = 74;
 /// Not now; the same again later may do.
 const TEMPORARY: u8 = 75;
 /// The configuration is not valid.
@@ -27,6 +29,7 @@ Exit codes: 0   done
             65  refused, or the answer differs
             69  the service, or what it needs, is not there
             70  the service failed
+            74  a file or a store cannot be read or written
             75  not now; repeat it later
             78  the configuration is wrong
 `healthcheck` has the codes of grpc-health-probe.";
@@ -64,6 +67,9 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
         }
         if cause.is::<Misuse>() {
             return Some(USAGE);
+        }
+        if cause.is::<read_model::Error>() || cause.is::<std::io::Error>() {
+            return Some(STORAGE);
         }
         cause.is::<tonic::transport::Error>().then_some(UNAVAILABLE)
     });

@@ -21,7 +21,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use event_store::{Deferred, EventStore, KeyStore};
 use lifecycle::health::{self, Requires};
 use lifecycle::{Builder, Health, Signals, Supervisor};
@@ -30,7 +29,7 @@ use projector::{Orders, Projection as _, Projector, Reports};
 use read_model::Store;
 
 use crate::cli::{ConfigCommand, Settings};
-use crate::config::{Config, Layers, Problem, SETTINGS, Sources};
+use crate::config::{Config, Layers, Problem, SETTINGS, Sources, without_credentials};
 use crate::{exit, output, telemetry};
 
 /// Names of the components; health and dependencies know them by these.
@@ -71,15 +70,7 @@ pub(crate) async fn serve(settings: &Settings) -> ExitCode {
 
 async fn run(builder: Builder) -> ExitCode {
     match builder.build() {
-        Ok(supervisor) => {
-            let outcome = Box::pin(supervisor.run()).await;
-            if outcome.is_clean() {
-                tracing::info!("stopped");
-            } else {
-                tracing::error!(%outcome, "stopped");
-            }
-            outcome.into()
-        }
+        Ok(supervisor) => Box::pin(supervisor.run()).await.into(),
         Err(error) => exit::failed(&anyhow::Error::msg(format!("{error}"))),
     }
 }
@@ -100,14 +91,16 @@ pub(crate) fn config(command: &ConfigCommand) -> ExitCode {
         .map(|setting| {
             let value = layers.value(setting.name);
             let shown = if setting.secret && !value.is_empty() {
-                "[redacted]"
+                "[redacted]".to_owned()
+            } else if setting.name == "nats.url" {
+                without_credentials(value)
             } else {
-                value
+                value.to_owned()
             };
             let origin = layers.origin(setting.name).to_string();
             vec![
                 setting.name.to_owned(),
-                shown.to_owned(),
+                shown,
                 origin,
                 setting.about.to_owned(),
             ]
@@ -148,7 +141,7 @@ fn sources(settings: &Settings) -> Result<Sources, Vec<Problem>> {
             Some((name, text))
         }
     };
-    let mut flags = Vec::new();
+    let (mut flags, mut sets) = (Vec::new(), Vec::new());
     let given = [("role", &settings.role), ("data_dir", &settings.data_dir)];
     for (name, value) in given {
         flags.extend(value.clone().map(|value| (name.to_owned(), value)));
@@ -157,13 +150,35 @@ fn sources(settings: &Settings) -> Result<Sources, Vec<Problem>> {
         let (name, value) = set
             .split_once('=')
             .ok_or_else(|| problem("flag --set", format!("{set:?} is not NAME=VALUE")))?;
-        flags.push((name.to_owned(), value.to_owned()));
+        sets.push((name.to_owned(), value.to_owned()));
     }
     Ok(Sources {
         file,
-        environment: std::env::vars().collect(),
+        environment: environment()?,
         flags,
+        sets,
     })
+}
+
+/// The environment as text. What is none is a problem where it is ours, and nobody's business else.
+fn environment() -> Result<Vec<(String, String)>, Vec<Problem>> {
+    let mut readable = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => readable.push((name, value)),
+            Err(_) if !name.starts_with("ORDERS_") => {}
+            Err(_) => {
+                return Err(vec![Problem {
+                    origin: format!("env {name}"),
+                    text: "is not UTF-8".to_owned(),
+                }]);
+            }
+        }
+    }
+    Ok(readable)
 }
 
 fn report(problems: &[Problem]) -> ExitCode {
@@ -253,7 +268,15 @@ fn projections(config: &Config, parts: &Parts) -> anyhow::Result<services::Proje
     let open = |name: &str, schema: u32| {
         Store::open(&root, name, schema, config.read_model_cache)
             .map(Arc::new)
-            .with_context(|| format!("failed to open the view {name}; delete {} and start again, the log makes another", root.display()))
+            .map_err(|error| {
+                let next = match error {
+                    read_model::Error::InUse { .. } => {
+                        "; stop that process, or give this one a data_dir of its own"
+                    }
+                    read_model::Error::Io { .. } | read_model::Error::Damaged { .. } => "",
+                };
+                anyhow::Error::new(error).context(format!("failed to open the view {name}{next}"))
+            })
     };
     let orders = open(Orders.name(), Orders.schema())?;
     let reports = open(Reports.name(), Reports.schema())?;
@@ -281,9 +304,11 @@ fn name_services(config: &Config, health: &Health) {
             Requires::only([REPORTS, GRPC]),
         );
         health.service("orders.v1.OrderHistoryService", Requires::only([LOG, GRPC]));
-        health.service("orders.v1.ProjectionService", Requires::only([GRPC]));
     } else {
         health.service(health::READINESS, Requires::only([LOG, GRPC]).dwell(DWELL));
+    }
+    if config.serves_administration() {
+        health.service("orders.v1.ProjectionService", Requires::only([GRPC]));
     }
     if config.role.serves_commands() {
         health.service(command, Requires::only([LOG, GRPC]));

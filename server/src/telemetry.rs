@@ -1,17 +1,23 @@
 //! Log lines.
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::config::{Config, LogFormat};
 
-/// Installs the subscriber: standard output, text or JSON. A filter that does not parse falls back
-/// to `info`, and says so.
+/// Levels by target.
+///
+/// # Errors
+/// When the text is none.
+pub(crate) fn filter(text: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::builder().parse(text)
+}
+
+/// Installs the subscriber: standard output, text or JSON.
 pub(crate) fn install(config: &Config) {
-    let (filter, error) = match EnvFilter::try_new(&config.log_filter) {
-        Ok(filter) => (filter, None),
-        Err(error) => (EnvFilter::new("info"), Some(error)),
-    };
+    // The configuration has read this filter before.
+    let filter = filter(&config.log_filter).unwrap_or_default();
     let base = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE);
@@ -20,8 +26,5 @@ pub(crate) fn install(config: &Config) {
         LogFormat::Text => base.with_target(false).try_init(),
         LogFormat::Json => base.json().flatten_event(true).try_init(),
     };
-    if let Some(error) = error {
-        tracing::warn!(%error, "log.filter cannot be read; levels from info on are shown");
-    }
     drop(installed);
 }

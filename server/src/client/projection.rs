@@ -1,5 +1,7 @@
 //! projection list, projection rebuild.
 
+use std::time::Duration;
+
 use proto::v1;
 use proto::v1::projection_service_client::ProjectionServiceClient;
 
@@ -7,6 +9,9 @@ use super::{connect, print, refused};
 use crate::cli;
 use crate::output;
 use crate::progress::Progress;
+
+/// A digest reads the whole view: the longest that the service lets a call take.
+const DIGEST: Duration = Duration::from_secs(60);
 
 /// How far every projection is.
 pub(crate) async fn list(arguments: cli::ProjectionList) -> anyhow::Result<()> {
@@ -20,11 +25,12 @@ pub(crate) async fn list(arguments: cli::ProjectionList) -> anyhow::Result<()> {
         .projections;
     if arguments.digest {
         for projection in &mut projections {
-            let request = v1::GetProjectionRequest {
+            let mut request = tonic::Request::new(v1::GetProjectionRequest {
                 name: projection.name.clone(),
                 with_digest: true,
                 ..v1::GetProjectionRequest::default()
-            };
+            });
+            request.set_timeout(DIGEST);
             let reply = client
                 .get_projection(request)
                 .await

@@ -7,6 +7,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Problem, SETTINGS};
 
+/// Where the client subcommands find the service; no setting of it.
+const CLIENT_VARIABLE: &str = "ORDERS_ADDR";
+
 /// What was found outside: the text of the file, the environment, the flags that were given.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
@@ -16,6 +19,8 @@ pub(crate) struct Sources {
     pub(crate) environment: Vec<(String, String)>,
     /// Setting name and value of every flag.
     pub(crate) flags: Vec<(String, String)>,
+    /// Setting name and value of every `--set`.
+    pub(crate) sets: Vec<(String, String)>,
 }
 
 /// Where a value came from.
@@ -25,6 +30,7 @@ pub(crate) enum Origin {
     File { name: String, line: usize },
     Environment { variable: String },
     Flag { name: String },
+    Set { name: String },
 }
 
 impl fmt::Display for Origin {
@@ -34,6 +40,7 @@ impl fmt::Display for Origin {
             Self::File { name, line } => write!(f, "{name}:{line}"),
             Self::Environment { variable } => write!(f, "env {variable}"),
             Self::Flag { name } => write!(f, "flag --{name}"),
+            Self::Set { name } => write!(f, "flag --set {name}"),
         }
     }
 }
@@ -63,8 +70,12 @@ impl Layers {
         }
         layers.read_environment(sources.environment, &mut problems);
         for (name, value) in sources.flags {
-            let flag = name.rsplit('.').next().unwrap_or(&name).replace('_', "-");
+            let flag = name.replace('_', "-");
             layers.set(&name, value, Origin::Flag { name: flag }, &mut problems);
+        }
+        for (name, value) in sources.sets {
+            let origin = Origin::Set { name: name.clone() };
+            layers.set(&name, value, origin, &mut problems);
         }
         (layers, problems)
     }
@@ -193,7 +204,7 @@ impl Layers {
                     text: format!("{value} cannot be read: {error}"),
                 }),
             }
-        } else {
+        } else if variable != CLIENT_VARIABLE {
             self.unknown_variables.push(variable.to_owned());
         }
     }

@@ -3,7 +3,7 @@
 use lifecycle::socket::Bound;
 use lifecycle::{Error, RunContext, async_trait};
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, without_credentials};
 use crate::output;
 
 /// Prints the addresses, then waits.
@@ -19,14 +19,18 @@ impl Banner {
     pub(super) fn new(config: &Config, grpc: Bound, health: Bound, admin: Bound) -> Self {
         let log = match &config.nats {
             None => format!("embedded log in {}", config.data_dir.join("log").display()),
-            Some(nats) => format!("NATS JetStream at {}, stream {}", nats.url, nats.stream),
+            Some(nats) => format!(
+                "NATS JetStream at {}, stream {}",
+                without_credentials(&nats.url),
+                nats.stream
+            ),
         };
-        let administered = config.role.serves_queries() && !config.grpc_listen.ip().is_loopback();
+        let hidden = config.role.serves_queries() && !config.serves_administration();
         Self {
             role: config.role.name(),
             log,
             text: config.log_format == LogFormat::Text,
-            admin_note: if administered {
+            admin_note: if hidden {
                 "ProjectionService is off: it is served on a loopback address only"
             } else {
                 ""

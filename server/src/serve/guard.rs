@@ -22,6 +22,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// When to come back after load was shed.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// Path of the service whose calls may have done something.
+const COMMANDS: &str = "/orders.v1.OrderCommandService/";
+
 /// The layer; clones share the limit.
 #[derive(Clone)]
 pub(super) struct Guard(Arc<Semaphore>);
@@ -71,12 +74,13 @@ where
             return Box::pin(std::future::ready(Ok(status.into_http())));
         };
         let limit = limit(request.headers());
+        let commands = request.uri().path().starts_with(COMMANDS);
         let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
             let answer = match tokio::time::timeout(limit, handled).await {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(_panic)) => Ok(panicked().into_http()),
-                Err(_elapsed) => Ok(late().into_http()),
+                Err(_elapsed) => Ok(late(commands).into_http()),
             };
             drop(room);
             answer
@@ -92,8 +96,12 @@ fn limit(headers: &http::HeaderMap) -> Duration {
         .min(LONGEST)
 }
 
-fn late() -> Status {
-    let message = "the deadline passed; send the command again with the same request_id";
+fn late(command: bool) -> Status {
+    let message = if command {
+        "the deadline passed; send the command again with the same request_id"
+    } else {
+        "the deadline passed; give the call more time, up to a minute, or ask for less"
+    };
     proto::error::status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message, [])
 }
 

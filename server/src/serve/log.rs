@@ -166,7 +166,7 @@ fn jetstream(config: &Config, nats: &NatsConfig) -> JetStreamConfig {
         _ => Credentials::None,
     };
     let node = if config.node.is_empty() {
-        format!("orders-{}", std::process::id())
+        format!("{}-{}", host(), std::process::id())
     } else {
         config.node.clone()
     };
@@ -190,4 +190,11 @@ fn jetstream(config: &Config, nats: &NatsConfig) -> JetStreamConfig {
         node,
         ..JetStreamConfig::new(nats.url.clone())
     }
+}
+
+/// Name of this machine, or of the container.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "orders" } else { name }.to_owned()
 }

@@ -79,8 +79,7 @@ pub(super) fn routes(
                     .max_decoding_message_size(REQUEST_BYTES)
                     .max_encoding_message_size(REPLY_BYTES),
             );
-        // Until a caller can be authenticated, administration stays on this machine.
-        if config.grpc_listen.ip().is_loopback() {
+        if config.serves_administration() {
             let projections = vec![
                 (Arc::clone(orders_view), orders.rebuild()),
                 (Arc::clone(reports_view), reports.rebuild()),

@@ -8,6 +8,7 @@
 )]
 
 mod client;
+mod config;
 mod deadline;
 mod erasure;
 mod harness;
