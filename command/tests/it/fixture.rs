@@ -37,7 +37,7 @@ pub(crate) enum Fault {
 }
 
 pub(crate) struct Log {
-    memory: Mutex<Arc<Memory>>,
+    inner: Mutex<Arc<dyn EventStore>>,
     faults: Mutex<VecDeque<Fault>>,
     pub(crate) appends: AtomicUsize,
     pub(crate) reads: AtomicUsize,
@@ -45,8 +45,8 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    fn memory(&self) -> Arc<Memory> {
-        Arc::clone(&self.memory.lock().expect("no panic"))
+    fn inner(&self) -> Arc<dyn EventStore> {
+        Arc::clone(&self.inner.lock().expect("no panic"))
     }
 
     pub(crate) fn will(&self, faults: impl IntoIterator<Item = Fault>) {
@@ -55,22 +55,22 @@ impl Log {
 
     /// Replaces the log by an empty one.
     pub(crate) fn lose_everything(&self) {
-        *self.memory.lock().expect("no panic") = Arc::default();
+        *self.inner.lock().expect("no panic") = Arc::new(Memory::default());
     }
 
     pub(crate) async fn stream(&self, order_id: &str) -> Vec<Record> {
         let stream = StreamId::new(order_id).expect("valid");
-        self.memory()
+        self.inner()
             .read_stream(&stream, None, Consistency::Latest)
             .await
             .expect("read")
     }
 
     pub(crate) async fn everything(&self) -> Vec<Record> {
-        let head = self.memory().head().await.expect("head").last.sequence(0);
+        let head = self.inner().head().await.expect("head").last.sequence(0);
         let mut records = Vec::new();
         for sequence in 1..=head {
-            let read = self.memory().read_at(Position::new(0, sequence)).await;
+            let read = self.inner().read_at(Position::new(0, sequence)).await;
             records.push(read.expect("read").expect("there"));
         }
         records
@@ -97,10 +97,10 @@ impl EventStore for Log {
         let cause = || "planted".to_owned();
         let fault = self.faults.lock().expect("no panic").pop_front();
         let Some(fault) = fault else {
-            return self.memory().append(stream, expected, record).await;
+            return self.inner().append(stream, expected, record).await;
         };
         if matches!(fault, Fault::StoreAndTimeOut | Fault::StoreAndConflict) {
-            self.memory().append(stream, expected, record).await?;
+            self.inner().append(stream, expected, record).await?;
         }
         Err(match fault {
             Fault::StoreAndTimeOut | Fault::TimeOut => AppendError::Unknown { cause: cause() },
@@ -128,27 +128,27 @@ impl EventStore for Log {
                 cause: "planted".to_owned(),
             });
         }
-        self.memory().read_stream(stream, after, consistency).await
+        self.inner().read_stream(stream, after, consistency).await
     }
 
     async fn read_at(&self, position: Position) -> Result<Option<Record>, ReadError> {
-        self.memory().read_at(position).await
+        self.inner().read_at(position).await
     }
 
     async fn tail(&self, after: Positions) -> Result<Tail, ReadError> {
-        self.memory().tail(after).await
+        self.inner().tail(after).await
     }
 
     async fn head(&self) -> Result<Head, ReadError> {
-        self.memory().head().await
+        self.inner().head().await
     }
 
     fn describe(&self) -> Arc<LogDescription> {
-        self.memory().describe()
+        self.inner().describe()
     }
 
     fn availability(&self) -> watch::Receiver<Availability> {
-        self.memory().availability()
+        self.inner().availability()
     }
 }
 
@@ -200,9 +200,14 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Over a log in memory.
     pub(crate) fn new() -> Self {
+        Self::over(Arc::new(Memory::default()))
+    }
+
+    pub(crate) fn over(log: Arc<dyn EventStore>) -> Self {
         let log = Arc::new(Log {
-            memory: Mutex::default(),
+            inner: Mutex::new(log),
             faults: Mutex::default(),
             appends: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),

@@ -1,14 +1,31 @@
-//! Each situation of an idempotent request, one test.
+//! Each situation of an idempotent request, one test, over the log in memory and over JetStream.
+
+use std::sync::atomic::Ordering;
 
 use proto::v1;
 use proto::v1::order_command_service_server::OrderCommandService as _;
 use tonic::{Code, Request};
 
-use crate::fixture::{World, annotate, assert_refused, context, create, hold};
+use crate::fixture::{Fault, World, annotate, assert_refused, context, create, gbp, hold};
 
-#[tokio::test]
-async fn new_id_accepted_is_executed_and_its_key_is_in_the_commit() {
-    let world = World::new();
+crate::jetstream::over_both_logs! {
+    new_id_accepted_is_executed_and_its_key_is_in_the_commit,
+    the_next_command_appends_once_and_reads_nothing,
+    new_id_rejected_stores_nothing_and_may_be_used_again,
+    known_id_same_payload_replays_even_when_the_order_moved_on,
+    known_id_replays_although_the_expected_version_is_stale,
+    known_id_other_payload_or_method_is_refused,
+    one_id_a_hundred_times_at_once_has_one_effect_and_equal_replies,
+    empty_id_is_executed_every_time,
+    validate_only_neither_reads_nor_writes_the_key,
+    no_effect_with_an_id_leaves_an_empty_commit_and_without_one_nothing,
+    a_restart_forgets_nothing,
+    a_crash_after_the_append_is_replayed,
+    a_crash_before_the_append_is_executed_by_the_retry,
+    without_an_id_names_within_the_order_protect_money_and_goods,
+}
+
+async fn new_id_accepted_is_executed_and_its_key_is_in_the_commit(world: World) {
     let reply = world.create("o1").await;
     let receipt = reply.receipt.expect("receipt");
     assert_eq!(
@@ -22,9 +39,7 @@ async fn new_id_accepted_is_executed_and_its_key_is_in_the_commit() {
     assert_eq!(world.log.counts(), (1, 0), "exactly one append and no read");
 }
 
-#[tokio::test]
-async fn the_next_command_appends_once_and_reads_nothing() {
-    let world = World::new();
+async fn the_next_command_appends_once_and_reads_nothing(world: World) {
     world.place("o1").await;
     world
         .node
@@ -34,9 +49,7 @@ async fn the_next_command_appends_once_and_reads_nothing() {
     assert_eq!(world.log.counts(), (2, 0));
 }
 
-#[tokio::test]
-async fn new_id_rejected_stores_nothing_and_may_be_used_again() {
-    let world = World::new();
+async fn new_id_rejected_stores_nothing_and_may_be_used_again(world: World) {
     world.create("o1").await;
     let refused = world.node.hold_order(Request::new(hold("o1", "r"))).await;
     assert_refused(refused, Code::FailedPrecondition, "ORDER_STATE_INVALID");
@@ -55,9 +68,7 @@ async fn new_id_rejected_stores_nothing_and_may_be_used_again() {
     assert!(!reply.receipt.expect("receipt").replayed);
 }
 
-#[tokio::test]
-async fn known_id_same_payload_replays_even_when_the_order_moved_on() {
-    let world = World::new();
+async fn known_id_same_payload_replays_even_when_the_order_moved_on(world: World) {
     let first = world.create("o1").await;
     world
         .node
@@ -90,9 +101,7 @@ async fn known_id_same_payload_replays_even_when_the_order_moved_on() {
     assert_eq!(world.log.stream("o1").await.len(), 3);
 }
 
-#[tokio::test]
-async fn known_id_replays_although_the_expected_version_is_stale() {
-    let world = World::new();
+async fn known_id_replays_although_the_expected_version_is_stale(world: World) {
     world.place("o1").await;
     let mut request = hold("o1", "h");
     request.context.as_mut().expect("context").expected_version = Some(4);
@@ -127,9 +136,7 @@ async fn known_id_replays_although_the_expected_version_is_stale() {
     assert!(again.into_inner().receipt.expect("receipt").replayed);
 }
 
-#[tokio::test]
-async fn known_id_other_payload_or_method_is_refused() {
-    let world = World::new();
+async fn known_id_other_payload_or_method_is_refused(world: World) {
     world.place("o1").await;
     world
         .node
@@ -151,9 +158,7 @@ async fn known_id_other_payload_or_method_is_refused() {
     assert_refused(other, Code::InvalidArgument, "REQUEST_ID_REUSED");
 }
 
-#[tokio::test]
-async fn one_id_a_hundred_times_at_once_has_one_effect_and_equal_replies() {
-    let world = World::new();
+async fn one_id_a_hundred_times_at_once_has_one_effect_and_equal_replies(world: World) {
     let nodes = [
         world.node.clone(),
         world.another_node(),
@@ -176,9 +181,7 @@ async fn one_id_a_hundred_times_at_once_has_one_effect_and_equal_replies() {
     assert_eq!(world.log.stream("o1").await.len(), 1);
 }
 
-#[tokio::test]
-async fn empty_id_is_executed_every_time() {
-    let world = World::new();
+async fn empty_id_is_executed_every_time(world: World) {
     world.place("o1").await;
     for note in 0..3 {
         let request = annotate("o1", "", &format!("t{note}"));
@@ -196,9 +199,7 @@ async fn empty_id_is_executed_every_time() {
     assert_refused(again, Code::AlreadyExists, "ORDER_EXISTS");
 }
 
-#[tokio::test]
-async fn validate_only_neither_reads_nor_writes_the_key() {
-    let world = World::new();
+async fn validate_only_neither_reads_nor_writes_the_key(world: World) {
     world.place("o1").await;
     let mut request = annotate("o1", "a", "x");
     request.context.as_mut().expect("context").validate_only = true;
@@ -224,9 +225,7 @@ async fn validate_only_neither_reads_nor_writes_the_key() {
     assert!(!seen.into_inner().receipt.expect("receipt").replayed);
 }
 
-#[tokio::test]
-async fn no_effect_with_an_id_leaves_an_empty_commit_and_without_one_nothing() {
-    let world = World::new();
+async fn no_effect_with_an_id_leaves_an_empty_commit_and_without_one_nothing(world: World) {
     world.place("o1").await;
     world
         .node
@@ -273,14 +272,12 @@ async fn no_effect_with_an_id_leaves_an_empty_commit_and_without_one_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_restart_forgets_nothing() {
-    let world = World::new();
+async fn a_restart_forgets_nothing(world: World) {
     world.place("o1").await;
     let pay = v1::AuthorizePaymentRequest {
         order_id: "o1".into(),
         context: context("p"),
-        amount: crate::fixture::gbp(100),
+        amount: gbp(100),
         method: "card".into(),
         psp_reference: "psp-1".into(),
         ..Default::default()
@@ -299,4 +296,61 @@ async fn a_restart_forgets_nothing() {
     assert_eq!(first.payment_id, "P1");
     assert_eq!(again.payment_id, first.payment_id);
     assert!(again.receipt.expect("receipt").replayed);
+}
+
+/// The caller learns nothing, the process is gone; another one is asked.
+async fn after_a_crash(world: &World, fault: Fault) -> v1::Receipt {
+    world.place("o1").await;
+    world.log.will([fault]);
+    world.log.reads_fail.store(true, Ordering::SeqCst);
+    let request = || Request::new(annotate("o1", "a", "x"));
+    let refused = world.node.annotate_order(request()).await;
+    assert_refused(refused, Code::Unavailable, "OUTCOME_UNKNOWN");
+    world.log.reads_fail.store(false, Ordering::SeqCst);
+    let reply = world.another_node().annotate_order(request()).await;
+    assert_eq!(world.log.stream("o1").await.len(), 2);
+    reply.expect("done").into_inner().receipt.expect("receipt")
+}
+
+async fn a_crash_after_the_append_is_replayed(world: World) {
+    let receipt = after_a_crash(&world, Fault::StoreAndTimeOut).await;
+    assert_eq!((receipt.version, receipt.replayed), (5, true));
+}
+
+async fn a_crash_before_the_append_is_executed_by_the_retry(world: World) {
+    let receipt = after_a_crash(&world, Fault::TimeOut).await;
+    assert_eq!((receipt.version, receipt.replayed), (5, false));
+}
+
+async fn without_an_id_names_within_the_order_protect_money_and_goods(world: World) {
+    world.place("o1").await;
+    let node = &world.node;
+    let pay = v1::AuthorizePaymentRequest {
+        order_id: "o1".into(),
+        amount: gbp(100),
+        method: "card".into(),
+        psp_reference: "psp-1".into(),
+        capture: true,
+        ..Default::default()
+    };
+    let ship = v1::ShipItemsRequest {
+        order_id: "o1".into(),
+        shipment_id: "S1".into(),
+        items: vec![v1::LineQuantity {
+            line_id: "L1".into(),
+            quantity: 1,
+        }],
+        ..Default::default()
+    };
+    node.authorize_payment(Request::new(pay.clone()))
+        .await
+        .expect("paid");
+    node.ship_items(Request::new(ship.clone()))
+        .await
+        .expect("shipped");
+    let again = node.authorize_payment(Request::new(pay)).await;
+    assert_refused(again, Code::AlreadyExists, "PSP_REFERENCE_SEEN");
+    let again = node.ship_items(Request::new(ship)).await;
+    assert_refused(again, Code::AlreadyExists, "SHIPMENT_EXISTS");
+    assert_eq!(world.log.stream("o1").await.len(), 3);
 }

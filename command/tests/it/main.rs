@@ -1,8 +1,9 @@
-//! The write side over a log in memory, through its gRPC methods.
+//! The write side through its gRPC methods, over a log in memory and over NATS JetStream.
 
 mod fault;
 mod fixture;
 mod idempotency;
+mod jetstream;
 mod limit;
 mod naming;
 mod node;

@@ -1,4 +1,4 @@
-//! Versions and validation.
+//! Versions and validation, over the log in memory and over JetStream.
 
 use proto::v1::order_command_service_server::OrderCommandService as _;
 use tonic::{Code, Request};
@@ -6,9 +6,15 @@ use tonic_types::StatusExt as _;
 
 use crate::fixture::{Fault, World, annotate, assert_refused, create, hold};
 
-#[tokio::test]
-async fn a_stale_version_is_refused_with_both_versions() {
-    let world = World::new();
+crate::jetstream::over_both_logs! {
+    a_stale_version_is_refused_with_both_versions,
+    of_twenty_with_one_expected_version_one_wins,
+    an_empty_commit_does_not_move_the_version,
+    contention_is_told_after_a_bounded_number_of_tries,
+    validating_a_new_order_invents_no_ids_and_touches_no_log,
+}
+
+async fn a_stale_version_is_refused_with_both_versions(world: World) {
     world.place("o1").await;
     for wrong in [1, 3, 5, i64::MAX] {
         let mut request = hold("o1", "h");
@@ -21,9 +27,7 @@ async fn a_stale_version_is_refused_with_both_versions() {
     }
 }
 
-#[tokio::test]
-async fn of_twenty_with_one_expected_version_one_wins() {
-    let world = World::new();
+async fn of_twenty_with_one_expected_version_one_wins(world: World) {
     world.place("o1").await;
     let nodes = [world.node.clone(), world.another_node()];
     let calls = (0..20).map(|i| {
@@ -45,9 +49,7 @@ async fn of_twenty_with_one_expected_version_one_wins() {
     assert_eq!(world.log.stream("o1").await.len(), 2);
 }
 
-#[tokio::test]
-async fn an_empty_commit_does_not_move_the_version() {
-    let world = World::new();
+async fn an_empty_commit_does_not_move_the_version(world: World) {
     world.place("o1").await;
     world
         .node
@@ -68,9 +70,7 @@ async fn an_empty_commit_does_not_move_the_version() {
         .expect("at version 5");
 }
 
-#[tokio::test]
-async fn contention_is_told_after_a_bounded_number_of_tries() {
-    let world = World::new();
+async fn contention_is_told_after_a_bounded_number_of_tries(world: World) {
     world.place("o1").await;
     world.log.will([Fault::FalseConflict; 50]);
     let refused = world
@@ -81,9 +81,7 @@ async fn contention_is_told_after_a_bounded_number_of_tries() {
     assert_eq!(world.log.counts().0, 1 + 9, "one decision and eight more");
 }
 
-#[tokio::test]
-async fn validating_a_new_order_invents_no_ids_and_touches_no_log() {
-    let world = World::new();
+async fn validating_a_new_order_invents_no_ids_and_touches_no_log(world: World) {
     let mut request = create("", "r");
     request.context.as_mut().expect("context").validate_only = true;
     let reply = world
