@@ -5,6 +5,7 @@
 
 pub(crate) mod decode;
 pub(crate) mod encode;
+mod upcast;
 
 use order::value::{Actor, Note, OrderId, Private, RequestId, Timestamp};
 use order::{Event, Order, evolve};

@@ -25,7 +25,7 @@ use self::value::{
     payment_id, psp_reference, quantity, rate, required_time, return_reason, shipment_id, text,
     time, value,
 };
-use super::{Commit, DecodeError, SCHEMA};
+use super::{Commit, DecodeError, SCHEMA, upcast};
 use crate::log::v1;
 use crate::log::v1::event::Event as Wire;
 
@@ -38,7 +38,7 @@ pub(super) fn commit(wire: v1::Commit) -> Decoded<Commit> {
         schema => return Err(DecodeError::NewerSchema { schema }),
     }
     let decode_event = |(index, event): (usize, v1::Event)| match event.event {
-        Some(event) => self::event(upcast(event)),
+        Some(event) => self::event(event),
         None => Err(DecodeError::UnknownEvent { index }),
     };
     Ok(Commit {
@@ -62,14 +62,6 @@ pub(super) fn commit(wire: v1::Commit) -> Decoded<Commit> {
             .map(decode_event)
             .collect::<Decoded<_>>()?,
     })
-}
-
-/// Maps an event that is no longer written to the one that took its place.
-///
-/// When the meaning of an event changes, it gets a new number in the `oneof`; here the old number
-/// becomes the new event, for ever. Nothing has changed its meaning yet.
-const fn upcast(event: Wire) -> Wire {
-    event
 }
 
 fn event(event: Wire) -> Decoded<Event> {
@@ -125,6 +117,9 @@ fn event(event: Wire) -> Decoded<Event> {
             key_id: optional_fixed(&erased.key_id, "key_id")?,
         },
         Wire::OrderCompleted(v1::OrderCompleted {}) => Event::OrderCompleted,
+        Wire::NoteAdded(added) => {
+            Event::OrderAnnotated(Box::new(order_annotated(upcast::note_added(added))?))
+        }
     })
 }
 

@@ -62,8 +62,8 @@ fn wire(events: Vec<Event>) -> v1::Commit {
 #[test]
 fn an_event_of_a_newer_writer_is_named_by_its_index() {
     let mut newer = wire(vec![Event::OrderCompleted]);
-    // Field 26 of Event, an empty message: a kind that this version does not know.
-    let unknown = v1::Event::decode([0xd2, 0x01, 0x00].as_slice()).expect("an event");
+    // Field 27 of Event, an empty message: a kind that this version does not know.
+    let unknown = v1::Event::decode([0xda, 0x01, 0x00].as_slice()).expect("an event");
     newer.events.push(unknown);
     let decoded = commit::decode(&newer.encode_to_vec());
     assert_eq!(decoded, Err(DecodeError::UnknownEvent { index: 1 }));
