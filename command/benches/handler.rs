@@ -1,7 +1,8 @@
 //! How many commands a second does the write side alone execute, without network and disk?
 //!
 //! `cargo bench -p command`. Each row: tasks in parallel, commands a second, microseconds of wall
-//! clock per command.
+//! clock per command. Then: what does a command on a long order cost beside one on a short order,
+//! once both are cached? Each row: the two, and their ratio.
 
 #![allow(clippy::print_stdout, reason = "a benchmark talks on stdout")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
@@ -142,11 +143,77 @@ async fn round(tasks: usize) {
     }
 }
 
+/// Commands of one order whose time is taken together.
+const TURN: usize = 200;
+
+/// Holds and releases the order, so that its state stays what it is; answers the microseconds of
+/// one command.
+async fn turn(node: &CommandService, number: usize, turn: usize) -> f64 {
+    let began = Instant::now();
+    for n in 0..TURN {
+        let request_id = format!("t-{turn}-{n}");
+        let hold_reason = v1::HoldReason::Address.into();
+        let order_id = format!("o{number}");
+        if n % 2 == 0 {
+            let request = v1::HoldOrderRequest {
+                order_id,
+                context: context(request_id),
+                hold_reason,
+            };
+            node.hold_order(Request::new(request)).await.expect("held");
+        } else {
+            let request = v1::ReleaseOrderRequest {
+                order_id,
+                context: context(request_id),
+                hold_reason,
+            };
+            let released = node.release_order(Request::new(request)).await;
+            released.expect("released");
+        }
+    }
+    1e6 * began.elapsed().as_secs_f64() / TURN as f64
+}
+
+/// A short order and a long one take turns; the median of each counts.
+async fn long_beside_short(what: &str, lines: usize, turns_before: usize) {
+    let node = service();
+    let mut long = create(1, false);
+    long.lines = long.lines.into_iter().cycle().take(lines).collect();
+    let mut short = create(0, false);
+    short.lines.truncate(1);
+    for request in [short, long] {
+        let created = node.create_order(Request::new(request)).await;
+        created.expect("created");
+    }
+    for before in 0..turns_before {
+        turn(&node, 1, before).await;
+    }
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..11 {
+        for (number, times) in times.iter_mut().enumerate() {
+            times.push(turn(&node, number, turns_before + round).await);
+        }
+    }
+    let [short, long] = times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    });
+    println!(
+        "{what:<34} short {short:>6.1} us  long {long:>6.1} us  ratio {:.2}",
+        long / short
+    );
+}
+
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     for _ in 0..2 {
         for tasks in [1, 16] {
             runtime.block_on(round(tasks));
         }
+    }
+    for _ in 0..2 {
+        runtime.block_on(long_beside_short("an order with 200 commits", 1, 1));
+        runtime.block_on(long_beside_short("an order with 6,000 commits", 1, 30));
+        runtime.block_on(long_beside_short("an order with 1,000 lines", 1_000, 0));
     }
 }
