@@ -44,6 +44,7 @@ ops! {
     Authorize(AuthorizePaymentRequest) by authorize_payment, r => (), vec![r.payment_id.clone()];
     Capture(CapturePaymentRequest) by capture_payment, r => (), vec![];
     Void(VoidPaymentRequest) by void_payment, r => (), vec![];
+    Fail(FailPaymentRequest) by fail_payment, r => (), vec![];
     Refund(RefundPaymentRequest) by refund_payment, r => (), vec![];
     Ship(ShipItemsRequest) by ship_items, r => (), vec![r.shipment_id.clone()];
     Close(CloseShipmentRequest) by close_shipment, r => (), vec![];
@@ -211,6 +212,14 @@ fn operate(kind: u8, n: i64, m: i64) -> Op {
             },
             ..Default::default()
         }),
+        19 => Op::Fail(v1::FailPaymentRequest {
+            order_id,
+            amount: gbp(m),
+            method: "card".into(),
+            psp_reference: format!("psp{m}"),
+            decline_code: "51".into(),
+            ..Default::default()
+        }),
         _ => Op::Erase(v1::ErasePersonalDataRequest {
             order_id,
             ..Default::default()
@@ -219,7 +228,7 @@ fn operate(kind: u8, n: i64, m: i64) -> Op {
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
-    prop::collection::vec((0_u8..20, 1_i64..4, 1_i64..4), 1..40).prop_map(|picks| {
+    prop::collection::vec((0_u8..21, 1_i64..4, 1_i64..4), 1..40).prop_map(|picks| {
         let mut ops = vec![op(0, picks[0].1, 1)];
         ops.extend(picks.into_iter().map(|(kind, n, m)| op(kind, n, m)));
         for (index, op) in ops.iter_mut().enumerate() {
