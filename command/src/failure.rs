@@ -1,11 +1,10 @@
 //! Why a command was not executed, and how the caller is told.
 
-use std::collections::HashMap;
 use std::fmt::Display;
 use std::time::Duration;
 
 use event_store::{KeyError, ReadError};
-use order::{Rejection, Violation};
+use order::Rejection;
 use proto::error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -172,6 +171,10 @@ impl Failure {
         let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
         let mut details = ErrorDetails::new();
         details.set_error_info(self.reason(), error::DOMAIN, metadata);
+        if let Self::RequestIdReused { .. } = self {
+            let rule = "must be new, or come with the content of the first time";
+            details.add_bad_request_violation("context.request_id", rule);
+        }
         if let Some(delay) = self.retry_delay() {
             details.set_retry_info(Some(delay));
         }
@@ -197,10 +200,9 @@ impl Failure {
 }
 
 fn malformed(refused: &Refused) -> Status {
-    let (reason, message, metadata, violations, beyond) = match refused {
+    match refused {
         Refused::FieldInvalid { violations, beyond } => {
-            let message = "fields of the request are invalid".to_owned();
-            ("FIELD_INVALID", message, Vec::new(), violations, *beyond)
+            error::invalid("FIELD_INVALID", violations, *beyond)
         }
         Refused::CurrencyUnknown {
             field,
@@ -208,8 +210,8 @@ fn malformed(refused: &Refused) -> Status {
             beyond,
         } => {
             let message = format!("{field} is not a currency of ISO 4217");
-            let metadata = vec![("field", field.clone())];
-            ("CURRENCY_UNKNOWN", message, metadata, violations, *beyond)
+            let metadata = [("field", field.clone())];
+            error::malformed("CURRENCY_UNKNOWN", &message, metadata, violations, *beyond)
         }
         Refused::CurrencyMismatch {
             field,
@@ -219,30 +221,12 @@ fn malformed(refused: &Refused) -> Status {
             beyond,
         } => {
             let message = format!("{field} is {actual}, but the order is in {expected}");
-            let metadata = vec![
+            let metadata = [
                 ("field", field.clone()),
                 ("expected", expected.to_string()),
                 ("actual", actual.to_string()),
             ];
-            ("CURRENCY_MISMATCH", message, metadata, violations, *beyond)
+            error::malformed("CURRENCY_MISMATCH", &message, metadata, violations, *beyond)
         }
-    };
-    let metadata: HashMap<_, _> = metadata
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect();
-    let mut details = bad_request(violations, beyond);
-    details.set_error_info(reason, error::DOMAIN, metadata);
-    Status::with_error_details(Code::InvalidArgument, message, details)
-}
-
-fn bad_request(violations: &[Violation], beyond: usize) -> ErrorDetails {
-    let mut details = ErrorDetails::new();
-    for violation in violations {
-        details.add_bad_request_violation(&violation.field, format!("must be {}", violation.rule));
     }
-    if beyond > 0 {
-        details.add_bad_request_violation("", format!("and {beyond} more"));
-    }
-    details
 }

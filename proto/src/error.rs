@@ -47,19 +47,29 @@ pub fn retryable<const N: usize>(
     Status::with_error_details(code, message, details)
 }
 
-/// `FIELD_INVALID` (or another reason of a wrong request) with all violations, up to a limit. The
-/// message and the metadata tell the first one.
+/// `FIELD_INVALID` (or another reason of a wrong request) with all violations. The message and the
+/// metadata tell the first one; `beyond` more were found and not kept.
 #[must_use]
-pub fn invalid(reason: &str, violations: &[Violation]) -> Status {
-    let (message, mut details) = match violations.first() {
-        Some(first) => {
-            let (field, rule) = (brief(&first.field), brief(&first.rule));
-            let message = format!("{field} must be {rule}");
-            let metadata = [("field", field.to_owned()), ("rule", rule.to_owned())];
-            (message, details(reason, metadata))
-        }
-        None => ("the request is invalid".to_owned(), details(reason, [])),
+pub fn invalid(reason: &str, violations: &[Violation], beyond: usize) -> Status {
+    let Some(first) = violations.first() else {
+        return malformed(reason, "the request is invalid", [], violations, beyond);
     };
+    let (field, rule) = (brief(&first.field), brief(&first.rule));
+    let message = format!("{field} must be {rule}");
+    let metadata = [("field", field.to_owned()), ("rule", rule.to_owned())];
+    malformed(reason, &message, metadata, violations, beyond)
+}
+
+/// A wrong request: violations are listed up to a limit, the rest is counted.
+#[must_use]
+pub fn malformed<const N: usize>(
+    reason: &str,
+    message: &str,
+    metadata: [(&str, String); N],
+    violations: &[Violation],
+    beyond: usize,
+) -> Status {
+    let mut details = details(reason, metadata);
     let mut bytes = 0;
     let mut listed = 0;
     for violation in violations.iter().take(MAX_VIOLATIONS) {
@@ -70,8 +80,8 @@ pub fn invalid(reason: &str, violations: &[Violation]) -> Status {
         listed += 1;
         details.add_bad_request_violation(&violation.field, format!("must be {}", violation.rule));
     }
-    if listed < violations.len() {
-        let beyond = violations.len() - listed;
+    let beyond = beyond + violations.len() - listed;
+    if beyond > 0 {
         details.add_bad_request_violation("", format!("and {beyond} more"));
     }
     Status::with_error_details(Code::InvalidArgument, message, details)
@@ -129,7 +139,7 @@ pub const fn reason(rejection: &Rejection) -> &'static str {
 pub fn rejection(order_id: &str, rejection: &Rejection) -> Status {
     let told = Told::of(rejection);
     if let Rejection::FieldInvalid(violations) = rejection {
-        return invalid(told.reason, violations);
+        return invalid(told.reason, violations, 0);
     }
     let subject = match &told.part {
         Some(part) => format!("orders/{order_id}/{part}"),

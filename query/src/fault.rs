@@ -18,7 +18,7 @@ pub(crate) fn field(field: &str, rule: &str) -> Status {
 
 /// One wrong field, under a reason of its own.
 pub(crate) fn invalid(reason: &str, field: &str, rule: &str) -> Status {
-    error::invalid(reason, &[violation(field, rule)])
+    error::invalid(reason, &[violation(field, rule)], 0)
 }
 
 /// All wrong fields of a request; nothing when there are none.
@@ -26,7 +26,7 @@ pub(crate) fn fields(violations: &[Violation]) -> Result<(), Status> {
     if violations.is_empty() {
         return Ok(());
     }
-    Err(error::invalid("FIELD_INVALID", violations))
+    Err(error::invalid("FIELD_INVALID", violations, 0))
 }
 
 pub(crate) fn violation(field: &str, rule: &str) -> Violation {

@@ -10,6 +10,7 @@ mod node;
 mod observe;
 mod personal;
 mod property;
+mod reason;
 mod validation;
 mod validation_of_parts;
 mod version;

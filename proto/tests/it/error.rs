@@ -363,7 +363,7 @@ fn violations_are_listed_up_to_a_limit_and_then_counted() {
         .map(|n| violation(&format!("lines[{n}].sku"), "short"))
         .collect();
     let listed = |violations: &[Violation]| {
-        let status = error::invalid("FIELD_INVALID", violations);
+        let status = error::invalid("FIELD_INVALID", violations, 0);
         let details = status.get_error_details();
         details
             .bad_request()
@@ -392,7 +392,7 @@ fn a_status_fits_into_trailers_however_long_its_fields_are() {
     let long: Vec<_> = (0..99)
         .map(|_| violation(&"f".repeat(9_000), "short"))
         .collect();
-    let status = error::invalid("FIELD_INVALID", &long);
+    let status = error::invalid("FIELD_INVALID", &long, 0);
     assert!(status.details().len() + status.message().len() < 8_192);
 }
 
