@@ -28,6 +28,7 @@ pub struct Builder {
 
 pub(crate) struct Timing {
     pub(crate) termination_delay: Duration,
+    pub(crate) drain_timeout: Option<Duration>,
     pub(crate) stop_timeout: Duration,
     pub(crate) strict: bool,
 }
@@ -82,6 +83,7 @@ impl Default for Builder {
                 // What a Kubernetes endpoint takes to disappear from the proxies of its clients.
                 termination_delay: Duration::from_secs(5),
                 // With the delay still inside the grace period of a pod, which is 30 s.
+                drain_timeout: None,
                 stop_timeout: Duration::from_secs(20),
                 strict: false,
             },
@@ -104,6 +106,14 @@ impl Builder {
     #[must_use]
     pub fn stop_timeout(mut self, timeout: Duration) -> Self {
         self.timing.stop_timeout = timeout;
+        self
+    }
+
+    /// How much of that the drains may take; by default three quarters. A drain that hangs must leave
+    /// something for the stops, which release locks and flush files.
+    #[must_use]
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.timing.drain_timeout = Some(timeout);
         self
     }
 

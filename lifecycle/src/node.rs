@@ -88,6 +88,7 @@ impl Node {
                 component: self.link.name.clone(),
                 step,
                 kind,
+                stopping: false,
             };
             let text = failure.kind.to_string();
             self.link.shared.failed(failure);
@@ -228,6 +229,7 @@ impl Node {
                     component,
                     step: Step::Run,
                     kind,
+                    stopping: true,
                 });
                 Ok(End::Failed)
             }

@@ -8,6 +8,8 @@ pub struct Failure {
     pub component: String,
     pub step: Step,
     pub kind: FailureKind,
+    /// Whether the component was being stopped then: its run had been asked to end, or was over.
+    pub stopping: bool,
 }
 
 /// How it went wrong.
@@ -44,6 +46,7 @@ impl fmt::Display for Failure {
             component,
             step,
             kind,
+            stopping: _,
         } = self;
         write!(f, "{component}: {step:?}: {kind}")
     }
@@ -89,7 +92,8 @@ pub struct Laggard {
 #[derive(Debug)]
 pub struct Outcome {
     pub cause: Cause,
-    /// Every failure, in the order in which they happened, those that were restarted included.
+    /// The last hundred failures, in the order in which they happened, those that were restarted
+    /// included.
     pub failures: Vec<Failure>,
     pub laggards: Vec<Laggard>,
     /// The last state of everything.
@@ -119,16 +123,13 @@ impl Outcome {
         }
         let culprit = match &self.cause {
             // The last failure is the one that no restart was left for.
-            Cause::Failed(name) => self.failures.iter().rfind(|failure| {
-                failure.component == *name && !matches!(failure.step, Step::Drain | Step::Stop)
-            }),
+            Cause::Failed(name) => self
+                .failures
+                .iter()
+                .rfind(|failure| failure.component == *name && !failure.stopping),
             Cause::Signal(_) | Cause::Requested | Cause::Finished(_) => None,
         };
-        let stopping = || {
-            self.failures
-                .iter()
-                .find(|f| matches!(f.step, Step::Drain | Step::Stop))
-        };
+        let stopping = || self.failures.iter().find(|failure| failure.stopping);
         match culprit.or_else(stopping) {
             Some(failure) => failure.exit_code(),
             None if self.strict && !self.laggards.is_empty() => SOFTWARE,

@@ -1,6 +1,7 @@
 //! What the supervisor and its nodes share: one snapshot, written here and watched by all.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -16,6 +17,10 @@ use tokio::{
 use crate::{
     Event, Failure, Health, Laggard, Observer, Phase, Signal, Snapshot, State, panic::catch,
 };
+
+/// Failures that are remembered: a component that is restarted for years must not fill the memory,
+/// and nobody reads more.
+const FAILURES_MAX: usize = 100;
 
 /// A reason to stop, or to stop faster.
 #[derive(Clone, Debug)]
@@ -34,12 +39,10 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// A drain that hangs must not leave nothing for the stops, which release locks and flush
-    /// files: a quarter is theirs alone.
-    pub(crate) fn starting_now(total: Duration) -> Self {
+    pub(crate) fn starting_now(drain: Option<Duration>, total: Duration) -> Self {
         let now = Instant::now();
         Self {
-            drain_by: now + total * 3 / 4,
+            drain_by: now + drain.unwrap_or(total * 3 / 4).min(total),
             stop_by: now + total,
         }
     }
@@ -51,7 +54,7 @@ pub(crate) struct Shared {
     pub(crate) triggers: mpsc::UnboundedSender<Trigger>,
     pub(crate) budget: OnceLock<Budget>,
     pub(crate) observers: Mutex<Vec<Box<dyn Observer>>>,
-    pub(crate) failures: Mutex<Vec<Failure>>,
+    pub(crate) failures: Mutex<VecDeque<Failure>>,
     pub(crate) laggards: Mutex<Vec<Laggard>>,
     /// For each component, whether a thread is inside one of its hooks right now.
     pub(crate) polled: Vec<AtomicBool>,
@@ -132,7 +135,11 @@ impl Shared {
 
     pub(crate) fn failed(&self, failure: Failure) {
         tracing::error!(component = failure.component, "{failure}");
-        lock(&self.failures).push(failure);
+        let mut failures = lock(&self.failures);
+        if failures.len() == FAILURES_MAX {
+            failures.pop_front();
+        }
+        failures.push_back(failure);
     }
 
     pub(crate) fn lagged(&self, component: &str, what: String) {

@@ -145,6 +145,7 @@ impl Process {
                 component,
                 step: Step::Load,
                 kind,
+                stopping: false,
             });
         };
         if let Some(error) = unarmed {
@@ -200,7 +201,7 @@ impl Process {
                 again = triggers.hurry() => if again == Some(Signal::Quit) { return again },
             }
         }
-        let budget = Budget::starting_now(self.timing.stop_timeout);
+        let budget = Budget::starting_now(self.timing.drain_timeout, self.timing.stop_timeout);
         let budget = *shared.budget.get_or_init(|| budget);
         shared.enter(Phase::Draining);
         let mut view = shared.snapshot.subscribe();
@@ -250,7 +251,7 @@ impl Process {
         self.shared.enter(Phase::Stopped);
         let outcome = Outcome {
             cause,
-            failures: std::mem::take(&mut lock(&self.shared.failures)),
+            failures: std::mem::take(&mut *lock(&self.shared.failures)).into(),
             laggards: std::mem::take(&mut lock(&self.shared.laggards)),
             snapshot: self.shared.snapshot.borrow().clone(),
             start_took: self.start_took,

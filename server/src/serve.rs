@@ -232,11 +232,13 @@ fn assemble(config: &Config) -> anyhow::Result<Builder> {
     let builder = Supervisor::builder()
         .health(parts.health)
         .termination_delay(config.termination_delay)
+        .drain_timeout(config.drain)
         .stop_timeout(config.drain + config.stop)
         .add(admin)
         .add(health)
         .stops_before([lifecycle::admin::Server::NAME])
         .add(log)
+        .stop_within(config.stop)
         .stops_before([HEALTH, lifecycle::admin::Server::NAME]);
     let builder = if embedded {
         builder
@@ -247,9 +249,13 @@ fn assemble(config: &Config) -> anyhow::Result<Builder> {
     let before: &[&str] = if embedded { &[LOG] } else { &[] };
     Ok(builder
         .maybe_add(orders)
+        .drain_within(config.drain)
+        .stop_within(config.stop)
         .after(before.iter().copied())
         .stops_before([LOG])
         .maybe_add(reports)
+        .drain_within(config.drain)
+        .stop_within(config.stop)
         .after(before.iter().copied())
         .stops_before([LOG])
         .maybe_add(deadlines)

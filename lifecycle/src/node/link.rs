@@ -107,6 +107,7 @@ impl Link {
                 component: self.name.clone(),
                 step,
                 kind,
+                stopping: true,
             });
         }
         end

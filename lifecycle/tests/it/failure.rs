@@ -119,6 +119,35 @@ async fn an_error_chooses_the_exit_code() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_fails_while_it_is_stopped_chooses_the_exit_code() {
+    let running = run(builder().add(worker("disk", |cx| async move {
+        cx.stopping().await;
+        Err(Error::new("no space left").with_exit_code(74))
+    })));
+    let outcome = running.terminated_after(ms(10)).await;
+    assert!(matches!(outcome.cause, Cause::Signal(_)), "{outcome}");
+    assert!(outcome.failures[0].stopping && !outcome.is_clean());
+    assert_eq!(outcome.exit_code(), 74);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_endless_failures_the_last_hundred_are_remembered() {
+    let mut runs = 0;
+    let outcome = run(builder()
+        .add(worker("restless", move |_| {
+            runs += 1;
+            let text = format!("failure {runs}");
+            async move { Err(Error::new(text)) }
+        }))
+        .restart(Restart::new(149, ms(3_600_000), Fixed::every(ms(1)))))
+    .outcome()
+    .await;
+    assert_eq!(outcome.failures.len(), 100);
+    assert_eq!(outcome.failures[0].kind.to_string(), "failure 51");
+    assert_eq!(outcome.exit_code(), 70);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_ends_unasked_has_failed() {
     let outcome = run(builder().add(worker("brief", |_| async { Ok(()) })))
         .outcome()

@@ -142,6 +142,24 @@ async fn whoever_overruns_is_forced_and_named_and_the_rest_still_stops() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn drains_have_their_time_and_stops_have_theirs() {
+    let diary = Diary::new();
+    let running = run(builder()
+        .drain_timeout(ms(900))
+        .stop_timeout(ms(1_000))
+        .add(
+            diary
+                .script("slow")
+                .drain(Act::Hangs)
+                .stop(Act::Takes(ms(90))),
+        ));
+    let outcome = running.terminated_after(ms(100)).await;
+    assert_eq!(outcome.laggards, [laggard("slow", "drain")]);
+    assert_eq!(outcome.stop_took, ms(990));
+    assert_eq!(diary.count("slow.stopped"), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn being_forced_spoils_the_exit_code_of_a_strict_supervisor() {
     let diary = Diary::new();
     let running = run(builder().strict().add(diary.script("a").stop(Act::Hangs)));
