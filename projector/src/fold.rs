@@ -28,6 +28,7 @@ pub struct Folder<P: Projection> {
     parked: u64,
 }
 
+#[derive(Clone)]
 struct Cached {
     row: Row,
     encoded: bool,
@@ -172,7 +173,7 @@ impl<P: Projection> Folder<P> {
     fn fold_order(&mut self, record: &Record) -> Result<Option<i64>, Error> {
         let order_id = record.stream.as_str();
         if let Some(mut parked) = self.parked_order(order_id)? {
-            parked.behind.push(record.position.to_string());
+            parked.push_behind(record.position.to_string());
             self.park(order_id, &parked);
             return Ok(None);
         }
@@ -200,12 +201,17 @@ impl<P: Projection> Folder<P> {
             return Ok(record_time);
         }
         // A panic leaves half of the commit behind in this order's keys; the order is parked, and
-        // says so. To stop all others for it would help nobody.
+        // says so. To stop all others for it would help nobody. What is encoded nowhere yet would be
+        // lost with it.
+        let spare = row.as_ref().filter(|cached| !cached.encoded).cloned();
         match catch_unwind(AssertUnwindSafe(|| self.apply(record, &commit, row))) {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(unfoldable))) => self.park_at(record, record_time, unfoldable),
             Ok(Err(error)) => return Err(error),
             Err(_panic) => {
+                if let Some(before) = spare {
+                    self.cache(order_id, before);
+                }
                 let detail = "folding the commit panicked".to_owned();
                 let cause = Cause::Fold;
                 self.park_at(record, record_time, Unfoldable { cause, detail });
@@ -296,6 +302,7 @@ impl<P: Projection> Folder<P> {
             since: record_time.or(last).unwrap_or(0),
             attempts: 1,
             behind: Vec::new(),
+            behind_count: 0,
         };
         self.park_first(record.stream.as_str(), &parked);
     }
@@ -329,6 +336,7 @@ fn encode(row: &Row) -> Result<Vec<u8>, Parked> {
         since: row.order.update_time.micros(),
         attempts: 1,
         behind: Vec::new(),
+        behind_count: 0,
     })
 }
 

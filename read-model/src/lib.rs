@@ -31,7 +31,7 @@ pub use checkpoint::{Checkpoint, Mark};
 pub use cover::Cover;
 pub use cover::{fulfillment, hold, payment, returns, state};
 pub use generation::{Changes, Generation};
-pub use parked::{Cause, Parked};
+pub use parked::{BEHIND_MAX, Cause, Parked};
 pub use progress::Progress;
 pub use reader::{Reader, View};
 pub use store::Store;

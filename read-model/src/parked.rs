@@ -40,11 +40,25 @@ pub struct Parked {
     /// How often the commit was tried, at least 1.
     #[serde(default)]
     pub attempts: u32,
-    /// Positions of the commits that queue behind it.
+    /// Positions of the first commits that queue behind it, at most [`BEHIND_MAX`].
     pub behind: Vec<String>,
+    /// How many queue behind it.
+    #[serde(default)]
+    pub behind_count: u64,
 }
 
+/// Positions that are kept: enough to look at, and every commit more costs the same.
+pub const BEHIND_MAX: usize = 100;
+
 impl Parked {
+    /// One more commit queues behind it.
+    pub fn push_behind(&mut self, position: String) {
+        self.behind_count = self.behind_count.saturating_add(1);
+        if self.behind.len() < BEHIND_MAX {
+            self.behind.push(position);
+        }
+    }
+
     /// The stored form.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

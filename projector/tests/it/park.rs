@@ -5,6 +5,7 @@ use std::sync::Arc;
 use event_store::Record;
 use projector::{Folder, Orders, Projection};
 use proto::commit;
+use proto::row::Row;
 use read_model::{Cause, Changes, Checkpoint, Parked, Store, keys};
 
 use crate::history::Writer;
@@ -87,6 +88,7 @@ fn assert_parks(cause: Cause, n: usize, change: impl FnOnce(&mut Vec<Record>, us
     let behind: Vec<_> = behind.map(|record| record.position.to_string()).collect();
     assert!(behind.len() > 2);
     assert_eq!(parked.behind, behind);
+    assert_eq!(parked.behind_count, behind.len() as u64);
     assert!(n == 0 || parked.since > 0);
 
     let last = records.last().expect("some").position;
@@ -226,6 +228,38 @@ fn a_defect_in_a_projection_parks_the_order_that_meets_it() {
     let stored = store.active().get(&keys::parked("o1")).expect("read");
     let parked = Parked::decode(&stored.expect("parked")).expect("decoded");
     assert_eq!(parked.cause, Cause::Fold);
+    // All was folded in one batch: the row of the commits before is there nevertheless.
+    let row = store.active().get(&keys::row("o1")).expect("read");
+    let row = Row::decode(&row.expect("stored")).expect("decoded");
+    let before = history().into_iter().filter(|r| r.stream.as_str() == "o1");
+    let versions = before.map(|r| {
+        let commit = commit::decode(&r.payload).expect("a commit");
+        commit.first_version + commit.events.len() as u64 - 1
+    });
+    assert_eq!(
+        Some(row.order.version),
+        versions.take_while(|it| *it < 9).last()
+    );
+}
+
+#[test]
+fn a_parked_order_names_the_first_hundred_that_wait() {
+    let mut parked = Parked {
+        cause: Cause::Gap,
+        detail: String::new(),
+        position: "0:1".into(),
+        commit_id: String::new(),
+        since: 0,
+        attempts: 1,
+        behind: Vec::new(),
+        behind_count: 0,
+    };
+    for sequence in 2..=10_001 {
+        parked.push_behind(format!("0:{sequence}"));
+    }
+    assert_eq!((parked.behind.len(), parked.behind_count), (100, 10_000));
+    assert_eq!(parked.behind[99], "0:101");
+    assert_eq!(Parked::decode(&parked.encode()), Some(parked));
 }
 
 #[test]
