@@ -104,9 +104,9 @@ pub(crate) struct Import {
     pub(crate) format: Format,
     /// Invoice rows as CSV, plain or .zst.
     pub(crate) file: PathBuf,
-    /// Take every order on to payment, parcels, returns and refunds, as `simulator`; the same for
-    /// an order in every run. The last steps are some weeks after the invoice, and must not lie
-    /// ahead of the server's clock.
+    /// Take every order on to payment, parcels, returns and refunds, as `simulator`. The same happens
+    /// to an order in every run, within a hundred days of its invoice; none may lie ahead of the
+    /// server's clock.
     #[arg(long)]
     pub(crate) lifecycle: bool,
     /// Where the import's own ledger goes, as JSON: value by day, orders by final state.

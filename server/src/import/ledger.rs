@@ -219,6 +219,13 @@ impl Book {
         moved
     }
 
+    /// What no order may ever show.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        assert!(0 <= self.net && 0 <= self.open && self.refunded <= self.captured);
+        assert!(self.delivered <= self.shipped && self.shipped <= self.live);
+    }
+
     fn balance(&self) -> i64 {
         self.net - self.captured + self.refunded
     }

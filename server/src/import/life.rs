@@ -155,7 +155,7 @@ impl Writer<'_> {
         self.deal();
         if unfinished {
             let steps = i64::try_from(self.steps.len()).unwrap_or(1);
-            let kept = usize::try_from(self.dice.between(1, steps)).unwrap_or(1);
+            let kept = usize::try_from(self.dice.between(1, (steps - 1).max(1))).unwrap_or(1);
             self.steps.truncate(kept);
         }
     }
@@ -324,4 +324,58 @@ impl Writer<'_> {
 
 pub(crate) fn units(items: &Items) -> i64 {
     items.iter().map(|(_, units)| units).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::plan::{Step as Planned, plan};
+    use super::super::row;
+    use super::*;
+
+    /// Lives of a thousand orders that hold the same.
+    fn lives() -> Vec<Life> {
+        let mut file = row::HEADER.join(",");
+        for order in 1..=1000 {
+            for (sku, units) in [("A", 5), ("B", 1), ("C", 2)] {
+                file += &format!("\n{order},{sku},a,{units},2010-12-01 08:00:00,1.25,7.0,X");
+            }
+        }
+        let steps = plan(row::parse(file.as_bytes()).expect("rows"), true);
+        let life = |step| match step {
+            Planned::Live(life) => Some(life),
+            Planned::Place(_) | Planned::Cancel(_) | Planned::Reject(_) => None,
+        };
+        steps.into_iter().filter_map(life).collect()
+    }
+
+    #[test]
+    fn a_life_is_the_same_in_every_run() {
+        let [one, other] = [lives(), lives()];
+        assert_eq!(one.len(), 1000);
+        assert_eq!(format!("{one:?}"), format!("{other:?}"));
+    }
+
+    #[test]
+    fn everything_happens_to_some() {
+        let mut happened: BTreeMap<&str, usize> = BTreeMap::new();
+        for step in lives().iter().flat_map(|life| &life.steps) {
+            *happened.entry(step.act.name()).or_default() += 1;
+        }
+        assert_eq!(happened.len(), 12, "{happened:?}");
+    }
+
+    #[test]
+    fn no_life_ships_or_moves_more_than_the_order_holds() {
+        for mut life in lives() {
+            let mut time = 0;
+            for step in &life.steps {
+                assert!(step.time > time);
+                time = step.time;
+                life.book.note(&step.act);
+                life.book.check();
+            }
+        }
+    }
 }
