@@ -105,7 +105,15 @@ pub(crate) struct Import {
     pub(crate) format: Format,
     /// Invoice rows as CSV, plain or .zst.
     pub(crate) file: PathBuf,
-    /// Where rejected rows go; default: the file's name with .rejects.csv, in this directory.
+    /// Take every order on to payment, parcels, returns and refunds, as `simulator`. The same happens
+    /// to an order in every run, within a hundred days of its invoice; none may lie ahead of the
+    /// server's clock.
+    #[arg(long)]
+    pub(crate) lifecycle: bool,
+    /// Where the import's own ledger goes, as JSON: value by day, orders by final state.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// Where rejected rows and steps go; default: the file's name with .rejects.csv, in this directory.
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
     /// Requests in flight.

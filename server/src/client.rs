@@ -16,7 +16,7 @@ mod send;
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use prost_types::Timestamp;
 use proto::v1;
 use tonic::transport::{Channel, Endpoint};
@@ -97,41 +97,22 @@ pub(crate) async fn import(arguments: crate::cli::Import) -> anyhow::Result<()> 
     });
     let import = crate::import::Import {
         file: arguments.file,
+        lifecycle: arguments.lifecycle,
         rejects: rejects.clone(),
+        ledger: arguments.ledger,
         lanes: arguments.lanes,
         quiet: arguments.quiet,
     };
     let channel = connect(&arguments.server.addr).await?;
     let summary = import.run(channel).await?;
-    if arguments.format.output != crate::cli::Output::Table {
+    if arguments.format.output == crate::cli::Output::Table {
+        summary.print(&rejects);
+    } else {
         crate::output::line(&serde_json::to_string(&summary)?);
-        return Ok(());
     }
-    let rows = [
-        ("rows", summary.rows.to_string()),
-        ("accepted", summary.rows_accepted.to_string()),
-        (
-            "rejected",
-            format!("{} (see {})", summary.rows_rejected, rejects.display()),
-        ),
-        ("orders placed", summary.orders_placed.to_string()),
-        ("order lines", summary.order_lines.to_string()),
-        ("gross", format!("{} pence", summary.gross_pence)),
-        ("cancellations", summary.cancellations.to_string()),
-        ("replayed", summary.replayed.to_string()),
-        (
-            "took",
-            format!(
-                "{:.1} s, {} commands/s",
-                summary.seconds, summary.commands_per_second
-            ),
-        ),
-    ];
-    for (name, value) in rows {
-        crate::output::line(&format!("{name:<14} {value}"));
-    }
-    for (reason, count) in &summary.rejected_by_reason {
-        crate::output::line(&format!("  {count:>8}  {reason}"));
+    if summary.refused > 0 {
+        let (refused, rejects) = (summary.refused, rejects.display());
+        bail!("the service refused {refused} rows and steps; {rejects} says why");
     }
     Ok(())
 }

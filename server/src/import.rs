@@ -2,67 +2,94 @@
 //!
 //! The file is planned first, which needs no server; then the plan is sent over many lanes. Steps
 //! of one order stay in one lane, in order. Every request carries a request id that is derived from
-//! its invoice or row, so an import that was interrupted is simply run again.
+//! its invoice or row, so an import that was interrupted is simply run again. With lives, every
+//! order also goes on from placing to payment, parcels and returns, as a hash of its id decides.
 
+mod ledger;
+mod life;
 mod plan;
 mod request;
 mod row;
 mod send;
+mod summary;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use serde::Serialize;
 use tokio::sync::mpsc;
 use tonic::transport::Channel;
 
 use crate::progress::Progress;
+use ledger::{Ledger, Standing, Sums};
 use plan::{Reject, Step};
+use proto::v1;
+use summary::Summary;
 
 /// What to import, and how.
 pub(crate) struct Import {
     pub(crate) file: PathBuf,
-    /// Where rejected rows go.
+    /// Whether orders live on after placing.
+    pub(crate) lifecycle: bool,
+    /// Where rejected rows and steps go.
     pub(crate) rejects: PathBuf,
+    /// Where the ledger goes with every day of it.
+    pub(crate) ledger: Option<PathBuf>,
     /// Requests in flight.
     pub(crate) lanes: usize,
     pub(crate) quiet: bool,
 }
 
-/// What an import did. Amounts are pence.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Summary {
-    pub(crate) rows: u64,
-    pub(crate) rows_accepted: u64,
-    pub(crate) rows_rejected: u64,
-    pub(crate) rejected_by_reason: BTreeMap<String, u64>,
-    pub(crate) orders_placed: u64,
-    pub(crate) order_lines: u64,
-    pub(crate) placed_rows: u64,
-    pub(crate) gross_pence: i64,
-    pub(crate) cancellations: u64,
-    /// Commands whose request id the service already knew.
-    pub(crate) replayed: u64,
-    pub(crate) seconds: f64,
-    pub(crate) commands_per_second: f64,
-}
+/// Why a row or a step is rejected that is sound in itself.
+const REFUSED_BY_SERVICE: &str = "REFUSED_BY_SERVICE";
+const ORDER_REFUSED: &str = "ORDER_REFUSED";
+const AFTER_REFUSAL: &str = "AFTER_REFUSAL";
 
 /// What became of one step.
+#[derive(Debug)]
 enum Outcome {
     Placed {
         rows: u64,
         lines: u64,
-        pence: i64,
-        replayed: bool,
+        accepted: Accepted,
     },
-    Cancelled {
-        replayed: bool,
-    },
+    Cancelled(Accepted),
     Rejected(Vec<Reject>),
+    Lived(Accepted),
+    NotLived(StepReject),
+    /// Not a step: where an order stands after its last one.
+    Ended(Standing),
+}
+
+/// What an accepted command did.
+#[derive(Debug)]
+struct Accepted {
+    events: u64,
+    replayed: bool,
+    time: i64,
+    moved: Sums,
+}
+
+impl Accepted {
+    fn new(receipt: &v1::Receipt, time: i64, moved: Sums) -> Self {
+        Self {
+            events: u64::try_from(receipt.event_count).unwrap_or(0),
+            replayed: receipt.replayed,
+            time,
+            moved,
+        }
+    }
+}
+
+/// A step of a life that did not happen.
+#[derive(Debug)]
+struct StepReject {
+    order: Arc<str>,
+    step: life::Step,
+    reason: &'static str,
+    text: String,
 }
 
 impl Import {
@@ -75,9 +102,10 @@ impl Import {
         let path = self.file.clone();
         let rows = tokio::task::spawn_blocking(move || row::read(&path)).await??;
         let total_rows = rows.len() as u64;
-        let steps = plan::plan(rows);
+        let steps = plan::plan(rows, self.lifecycle);
+        let commands = steps.iter().map(Step::commands).sum();
         let mut rejects = Rejects::create(&self.rejects)?;
-        let mut progress = Progress::new(steps.len() as u64, "steps", self.quiet);
+        let mut progress = Progress::new(commands, "steps", self.quiet);
         let started = tokio::time::Instant::now();
 
         let (outcomes, mut received) = mpsc::channel(1024);
@@ -86,55 +114,25 @@ impl Import {
             rows: total_rows,
             ..Summary::default()
         };
+        let mut ledger = Ledger::default();
         while let Some(outcome) = received.recv().await {
-            progress.step();
-            summary.count(outcome, &mut rejects)?;
+            if !matches!(outcome, Outcome::Ended(_)) {
+                progress.step();
+            }
+            summary.count(outcome, &mut ledger, &mut rejects)?;
         }
         sender.await??;
         progress.finish();
         rejects.finish()?;
+        summary.ledger = ledger.finish();
+        if let Some(path) = &self.ledger {
+            summary.ledger.write(path)?;
+        }
         summary.seconds = started.elapsed().as_secs_f64();
-        let commands = summary.orders_placed + summary.cancellations;
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = commands as f64 / summary.seconds.max(0.001);
+        let rate = summary.commands() as f64 / summary.seconds.max(0.001);
         summary.commands_per_second = rate.round();
         Ok(summary)
-    }
-}
-
-impl Summary {
-    fn count(&mut self, outcome: Outcome, rejects: &mut Rejects) -> anyhow::Result<()> {
-        match outcome {
-            Outcome::Placed {
-                rows,
-                lines,
-                pence,
-                replayed,
-            } => {
-                self.rows_accepted += rows;
-                self.placed_rows += rows;
-                self.orders_placed += 1;
-                self.order_lines += lines;
-                self.gross_pence += pence;
-                self.replayed += u64::from(replayed);
-            }
-            Outcome::Cancelled { replayed } => {
-                self.rows_accepted += 1;
-                self.cancellations += 1;
-                self.replayed += u64::from(replayed);
-            }
-            Outcome::Rejected(rows) => {
-                for reject in rows {
-                    self.rows_rejected += 1;
-                    *self
-                        .rejected_by_reason
-                        .entry(reject.reason.to_owned())
-                        .or_default() += 1;
-                    rejects.write(&reject)?;
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -150,13 +148,15 @@ async fn dispatch(
     for _ in 0..lanes {
         let (input, steps) = mpsc::channel::<Step>(4);
         inputs.push(input);
-        running.spawn(send::lane(steps, channel.clone(), outcomes.clone()));
+        let lane = send::Lane::new(channel.clone(), outcomes.clone());
+        running.spawn(lane.run(steps));
     }
     for step in steps {
         let order = match &step {
             Step::Place(invoice) => Arc::clone(&invoice.number),
             Step::Cancel(cancellation) => Arc::clone(&cancellation.order),
             Step::Reject(reject) => Arc::clone(&reject.row.invoice),
+            Step::Live(life) => Arc::clone(&life.order),
         };
         let lane = lane_of(&order, lanes);
         if inputs
@@ -182,7 +182,7 @@ fn lane_of(order: &str, lanes: usize) -> usize {
     usize::try_from(hasher.finish() % lanes as u64).unwrap_or(0)
 }
 
-/// The rejected rows, as a CSV file: the row, then reason and text.
+/// The rejected rows and steps, as a CSV file: the row, then reason and text.
 struct Rejects(csv::Writer<File>);
 
 impl Rejects {
@@ -194,7 +194,7 @@ impl Rejects {
         Ok(Self(writer))
     }
 
-    fn write(&mut self, reject: &Reject) -> anyhow::Result<()> {
+    fn row(&mut self, reject: &Reject) -> anyhow::Result<()> {
         let row = &reject.row;
         let price = match row.price {
             row::Price::Pence(pence) => format!("{pence}p"),
@@ -210,6 +210,24 @@ impl Rejects {
             &price,
             &row.customer,
             &row.country,
+            reject.reason,
+            &reject.text,
+        ])?;
+        Ok(())
+    }
+
+    /// A step stands under its order, with the command for a title; it has no row of the file.
+    fn step(&mut self, reject: &StepReject) -> anyhow::Result<()> {
+        self.0.write_record([
+            "",
+            &*reject.order,
+            "",
+            reject.step.act.name(),
+            "",
+            &request::rfc3339(reject.step.time),
+            "",
+            "",
+            "",
             reject.reason,
             &reject.text,
         ])?;

@@ -6,23 +6,36 @@
 //! * A credit-note row (`C…`) cancels units of the order placed last among those of the same
 //!   customer whose lines with that SKU and price still hold enough of them.
 //! * Everything else is rejected, with a reason.
+//! * After the last step of an order comes its life, if lives are asked for.
 //!
 //! The plan depends on the file alone, so a second run sends the same requests with the same ids.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::life::Life;
 use super::row::{Price, Row};
 
 /// Stock codes that stand for carriage.
 const SHIPPING_CODES: [&str; 3] = ["POST", "DOT", "C2"];
 
-/// One request to send, or one row refused.
+/// One request to send, one row refused, or what becomes of an order that nothing else follows for.
 #[derive(Debug)]
 pub(crate) enum Step {
     Place(Invoice),
     Cancel(Cancellation),
     Reject(Reject),
+    Live(Life),
+}
+
+impl Step {
+    /// Commands it sends, or 1 when it sends none but takes its place.
+    pub(crate) fn commands(&self) -> u64 {
+        match self {
+            Self::Place(_) | Self::Cancel(_) | Self::Reject(_) => 1,
+            Self::Live(life) => life.steps.len() as u64,
+        }
+    }
 }
 
 /// An order to place.
@@ -47,6 +60,8 @@ pub(crate) struct Cancellation {
     pub(crate) row: Row,
     /// Line number and units; empty: the whole order.
     pub(crate) items: Vec<(usize, i64)>,
+    /// In pence: what the order is worth less.
+    pub(crate) value: i64,
 }
 
 /// A row that becomes nothing.
@@ -57,8 +72,8 @@ pub(crate) struct Reject {
     pub(crate) text: String,
 }
 
-/// Plans a whole file, in its order.
-pub(crate) fn plan(rows: Vec<Row>) -> Vec<Step> {
+/// Plans a whole file, in its order; with `lives`, also what becomes of the orders.
+pub(crate) fn plan(rows: Vec<Row>, lives: bool) -> Vec<Step> {
     let mut invoices: HashMap<Arc<str>, Vec<Row>> = HashMap::new();
     let mut order: Vec<Item> = Vec::new();
     for row in rows {
@@ -81,7 +96,28 @@ pub(crate) fn plan(rows: Vec<Row>) -> Vec<Step> {
             }
         }
     }
-    planner.steps
+    let life = if lives { Life::of } else { Life::none };
+    let orders = planner.placed.into_values().flatten();
+    let lives = orders.map(|order| (Arc::clone(&order.number), life(&order)));
+    with_lives(planner.steps, lives.collect())
+}
+
+/// Puts every life behind the last step of its order.
+fn with_lives(steps: Vec<Step>, mut lives: HashMap<Arc<str>, Life>) -> Vec<Step> {
+    let mut reversed = Vec::with_capacity(steps.len() + lives.len());
+    for step in steps.into_iter().rev() {
+        let order = match &step {
+            Step::Place(invoice) => Some(&invoice.number),
+            Step::Cancel(cancellation) => Some(&cancellation.order),
+            Step::Reject(_) | Step::Live(_) => None,
+        };
+        if let Some(life) = order.and_then(|order| lives.remove(order)) {
+            reversed.push(Step::Live(life));
+        }
+        reversed.push(step);
+    }
+    reversed.reverse();
+    reversed
 }
 
 enum Item {
@@ -92,19 +128,24 @@ enum Item {
 #[derive(Default)]
 struct Planner {
     steps: Vec<Step>,
-    /// Per customer, the orders placed so far, oldest first.
+    /// Per customer, the orders placed so far, oldest first; guests share the empty one.
     placed: HashMap<Arc<str>, Vec<Placed>>,
 }
 
-struct Placed {
-    number: Arc<str>,
-    lines: Vec<LiveLine>,
+/// An order, and what credit notes have left of it so far.
+pub(crate) struct Placed {
+    pub(crate) number: Arc<str>,
+    pub(crate) lines: Vec<LiveLine>,
+    /// In pence.
+    shipping: i64,
+    /// Of its invoice, or of its last credit note.
+    pub(crate) time: i64,
 }
 
-struct LiveLine {
+pub(crate) struct LiveLine {
     sku: Arc<str>,
     pence: i64,
-    live: i64,
+    pub(crate) live: i64,
 }
 
 impl Planner {
@@ -160,17 +201,15 @@ impl Planner {
             first.time,
         );
         let total = lines.iter().chain(&shipping).filter_map(Row::value).sum();
-        if !customer.is_empty() {
-            let live = lines.iter().map(LiveLine::new).collect();
-            let placed = Placed {
+        self.placed
+            .entry(Arc::clone(&customer))
+            .or_default()
+            .push(Placed {
                 number: Arc::clone(&number),
-                lines: live,
-            };
-            self.placed
-                .entry(Arc::clone(&customer))
-                .or_default()
-                .push(placed);
-        }
+                lines: lines.iter().map(LiveLine::new).collect(),
+                shipping: shipping.iter().filter_map(Row::value).sum(),
+                time,
+            });
         self.steps.push(Step::Place(Invoice {
             number,
             customer,
@@ -225,9 +264,14 @@ impl Planner {
             return self.reject(row, "CREDIT_WITHOUT_MATCH", text);
         };
         let items = order.take(wanted, matching);
-        let order = Arc::clone(&order.number);
-        self.steps
-            .push(Step::Cancel(Cancellation { order, row, items }));
+        order.time = order.time.max(row.time);
+        let shipping = if items.is_empty() { order.shipping } else { 0 };
+        self.steps.push(Step::Cancel(Cancellation {
+            order: Arc::clone(&order.number),
+            items,
+            value: wanted * pence + shipping,
+            row,
+        }));
     }
 
     fn reject_all(&mut self, rows: Vec<Row>, reason: &'static str, text: &str) {
@@ -260,6 +304,22 @@ impl LiveLine {
 }
 
 impl Placed {
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.lines.iter().all(|line| line.live == 0)
+    }
+
+    /// What its live units are worth, with the shipping.
+    pub(crate) fn value(&self) -> i64 {
+        let units = self.lines.iter().map(|line| line.live * line.pence);
+        units.sum::<i64>() + self.shipping
+    }
+
+    /// What so many units of these lines are worth.
+    pub(crate) fn worth(&self, items: &[(usize, i64)]) -> i64 {
+        let value = |(line, units): &(usize, i64)| Some(self.lines.get(line - 1)?.pence * units);
+        items.iter().filter_map(value).sum()
+    }
+
     /// Takes units from the earliest matching lines on. Nothing is returned when that was all the
     /// order had: it is then cancelled as a whole.
     fn take(&mut self, wanted: i64, matching: impl Fn(&LiveLine) -> bool) -> Vec<(usize, i64)> {
@@ -278,7 +338,7 @@ impl Placed {
                 items.push((index + 1, taken));
             }
         }
-        if self.lines.iter().all(|line| line.live == 0) {
+        if self.is_cancelled() {
             items.clear();
         }
         items
@@ -293,18 +353,21 @@ mod tests {
     fn steps(body: &str) -> Vec<String> {
         let file = format!("{}\n{body}", row::HEADER.join(","));
         let rows = row::parse(file.as_bytes()).expect("rows");
-        plan(rows)
+        plan(rows, false)
             .iter()
-            .map(|step| match step {
-                Step::Place(i) => format!(
-                    "place {} {} lines {} shipping {}",
-                    i.number,
-                    i.lines.len(),
-                    i.shipping.len(),
-                    i.total
-                ),
-                Step::Cancel(c) => format!("cancel {} {:?}", c.order, c.items),
-                Step::Reject(r) => format!("reject {} {}", r.row.number, r.reason),
+            .filter_map(|step| {
+                Some(match step {
+                    Step::Place(i) => format!(
+                        "place {} {} lines {} shipping {}",
+                        i.number,
+                        i.lines.len(),
+                        i.shipping.len(),
+                        i.total
+                    ),
+                    Step::Cancel(c) => format!("cancel {} {:?}", c.order, c.items),
+                    Step::Reject(r) => format!("reject {} {}", r.row.number, r.reason),
+                    Step::Live(_) => return None,
+                })
             })
             .collect()
     }

@@ -1,18 +1,71 @@
 //! Steps of the plan as requests of the API.
 
 use proto::v1;
+use proto::v1::order_command_service_client::OrderCommandServiceClient;
+use tonic::Status;
+use tonic::transport::Channel;
 
 use super::plan::{Cancellation, Invoice};
 use super::row::{Price, Row};
 
 const CURRENCY: &str = "GBP";
 
+/// Who imports.
+const ACTOR: &str = "orders-import";
+
+macro_rules! requests {
+    ($($kind:ident($request:ident) by $method:ident;)*) => {
+        /// A request of the command service.
+        #[derive(Clone, Debug)]
+        pub(super) enum Request {
+            $($kind(Box<v1::$request>),)*
+        }
+
+        $(impl From<v1::$request> for Request {
+            fn from(request: v1::$request) -> Self {
+                Self::$kind(Box::new(request))
+            }
+        })*
+
+        impl Request {
+            /// Sends it once.
+            pub(super) async fn send(
+                self,
+                client: &mut OrderCommandServiceClient<Channel>,
+            ) -> Result<v1::Receipt, Status> {
+                let receipt = match self {
+                    $(Self::$kind(request) => client.$method(*request).await?.into_inner().receipt,)*
+                };
+                Ok(receipt.unwrap_or_default())
+            }
+        }
+    };
+}
+
+requests! {
+    Create(CreateOrderRequest) by create_order;
+    CancelItems(CancelItemsRequest) by cancel_items;
+    CancelOrder(CancelOrderRequest) by cancel_order;
+    FailPayment(FailPaymentRequest) by fail_payment;
+    Authorize(AuthorizePaymentRequest) by authorize_payment;
+    Capture(CapturePaymentRequest) by capture_payment;
+    Void(VoidPaymentRequest) by void_payment;
+    Refund(RefundPaymentRequest) by refund_payment;
+    Hold(HoldOrderRequest) by hold_order;
+    Release(ReleaseOrderRequest) by release_order;
+    Ship(ShipItemsRequest) by ship_items;
+    Close(CloseShipmentRequest) by close_shipment;
+    AnnounceReturn(RequestReturnRequest) by request_return;
+    ReceiveReturn(ReceiveReturnRequest) by receive_return;
+}
+
 /// One CreateOrder that also places.
-pub(super) fn create(invoice: &Invoice) -> v1::CreateOrderRequest {
+pub(super) fn create(invoice: &Invoice) -> Request {
     let shipping: Option<i64> = (!invoice.shipping.is_empty())
         .then(|| invoice.shipping.iter().filter_map(Row::value).sum());
+    let id = format!("import-{}", invoice.number);
     v1::CreateOrderRequest {
-        context: Some(context(format!("import-{}", invoice.number), invoice.time)),
+        context: Some(context(id, invoice.time, ACTOR)),
         order_id: invoice.number.to_string(),
         channel: invoice.country.to_string(),
         currency_code: CURRENCY.to_owned(),
@@ -38,6 +91,7 @@ pub(super) fn create(invoice: &Invoice) -> v1::CreateOrderRequest {
         }),
         ..v1::CreateOrderRequest::default()
     }
+    .into()
 }
 
 fn line(index: usize, row: &Row) -> v1::NewLine {
@@ -55,54 +109,51 @@ fn line(index: usize, row: &Row) -> v1::NewLine {
     }
 }
 
-/// One CancelItems, for a cancellation that names items.
-pub(super) fn cancel_items(cancellation: &Cancellation) -> v1::CancelItemsRequest {
-    let items = cancellation
-        .items
-        .iter()
-        .map(|(line, quantity)| v1::LineQuantity {
-            line_id: format!("L{line}"),
-            quantity: *quantity,
-        })
-        .collect();
-    v1::CancelItemsRequest {
-        order_id: cancellation.order.to_string(),
-        context: Some(credit_context(cancellation)),
-        items,
-        cancel_reason: v1::CancelReason::Customer.into(),
-    }
-}
-
-/// One CancelOrder, for a cancellation that names none.
-pub(super) fn cancel_order(cancellation: &Cancellation) -> v1::CancelOrderRequest {
-    v1::CancelOrderRequest {
-        order_id: cancellation.order.to_string(),
-        context: Some(credit_context(cancellation)),
-        cancel_reason: v1::CancelReason::Customer.into(),
-    }
-}
-
-fn credit_context(cancellation: &Cancellation) -> v1::CommandContext {
+/// One CancelItems; one CancelOrder for a cancellation that names no items.
+pub(super) fn cancel(cancellation: &Cancellation) -> Request {
     let row = &cancellation.row;
-    context(
-        format!("import-{}-row-{}", row.invoice, row.number),
-        row.time,
-    )
+    let id = format!("import-{}-row-{}", row.invoice, row.number);
+    let context = Some(context(id, row.time, ACTOR));
+    let order_id = cancellation.order.to_string();
+    let cancel_reason = v1::CancelReason::Customer.into();
+    if cancellation.items.is_empty() {
+        return v1::CancelOrderRequest {
+            order_id,
+            context,
+            cancel_reason,
+        }
+        .into();
+    }
+    v1::CancelItemsRequest {
+        order_id,
+        context,
+        items: items(&cancellation.items),
+        cancel_reason,
+    }
+    .into()
 }
 
-fn context(request_id: String, time: i64) -> v1::CommandContext {
+pub(super) fn items(items: &[(usize, i64)]) -> Vec<v1::LineQuantity> {
+    let item = |(line, quantity): &(usize, i64)| v1::LineQuantity {
+        line_id: format!("L{line}"),
+        quantity: *quantity,
+    };
+    items.iter().map(item).collect()
+}
+
+pub(super) fn context(request_id: String, time: i64, actor: &str) -> v1::CommandContext {
     v1::CommandContext {
         request_id,
         occur_time: Some(timestamp(time)),
         actor: Some(v1::Actor {
             kind: v1::ActorKind::Service.into(),
-            actor_id: "orders-import".to_owned(),
+            actor_id: actor.to_owned(),
         }),
         ..v1::CommandContext::default()
     }
 }
 
-fn money(pence: i64) -> v1::Money {
+pub(super) fn money(pence: i64) -> v1::Money {
     v1::Money {
         currency_code: CURRENCY.to_owned(),
         minor_units: pence,
@@ -116,7 +167,7 @@ fn timestamp(micros: i64) -> prost_types::Timestamp {
     }
 }
 
-/// Prints a moment for the rejects file.
+/// Prints a moment.
 pub(super) fn rfc3339(micros: i64) -> String {
     timestamp(micros).to_string()
 }

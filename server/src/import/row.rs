@@ -145,35 +145,8 @@ fn price(text: &str) -> Option<Price> {
 
 /// `2010-12-01 08:26:00` to microseconds since 1970.
 fn time(text: &str) -> Option<i64> {
-    let (date, clock) = text.split_once(' ')?;
-    let mut date = date.splitn(3, '-').map(str::parse::<i64>);
-    let mut clock = clock.splitn(3, ':').map(str::parse::<i64>);
-    let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
-    let (hour, minute, second) = (
-        clock.next()?.ok()?,
-        clock.next()?.ok()?,
-        clock.next()?.ok()?,
-    );
-    let valid = (1970..=9999).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && (0..24).contains(&hour)
-        && (0..60).contains(&minute)
-        && (0..60).contains(&second);
-    let seconds = ((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-    valid.then_some(seconds * 1_000_000)
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar, counting years from March so that
-/// the leap day comes last.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let day_of_year = (153 * month + 2) / 5 + day - 1;
-    365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468
+    let time: prost_types::Timestamp = text.parse().ok()?;
+    (time.seconds >= 0).then_some(time.seconds.checked_mul(1_000_000)?)
 }
 
 #[cfg(test)]
@@ -198,6 +171,10 @@ mod tests {
         assert_eq!(time("2010-12-01 08:26:00"), Some(1_291_191_960_000_000));
         assert_eq!(time("2012-02-29 23:59:59"), Some(1_330_559_999_000_000));
         assert_eq!(time("2010-13-01 08:26:00"), None);
+        assert_eq!(time("2010-02-31 08:26:00"), None);
+        assert_eq!(time("2011-02-29 08:26:00"), None);
+        assert_eq!(time("2010-12-01 24:00:00"), None);
+        assert_eq!(time("1969-12-31 23:59:59"), None);
         assert_eq!(time("yesterday"), None);
     }
 
