@@ -160,7 +160,10 @@ impl<P: Projection> Projector<P> {
         let views = Arc::clone(&self.scene.views);
         blocking(move || views.set_aside()).await?;
         self.scene.views.progress().send_modify(|progress| {
-            *progress = Progress::default();
+            *progress = Progress {
+                behind_since: progress.behind_since,
+                ..Progress::default()
+            };
         });
         Ok(())
     }
@@ -202,6 +205,7 @@ impl<P: Projection> Scene<P> {
                 *head = reached.max(*head);
             }
             progress.caught_up |= progress.lag_commits() == 0 && progress.trouble.is_none();
+            progress.look();
         });
     }
 
@@ -212,6 +216,7 @@ impl<P: Projection> Scene<P> {
             if new {
                 tracing::warn!(projection, trouble, "projection waits");
                 progress.trouble = Some(trouble);
+                progress.look();
             }
             new
         });

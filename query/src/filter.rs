@@ -1,6 +1,6 @@
 //! Which orders, and in which order: requests parsed, and checked against a cover.
 
-use order::value::{Channel, Currency, CustomerId, InvalidValue, Sku, Tag};
+use order::value::{Channel, Currency, CustomerId, InvalidValue, Sku, Tag, Text};
 use order::{Order, Violation};
 use proto::v1;
 use read_model::Cover;
@@ -23,6 +23,8 @@ pub(crate) struct Filter {
     pub(crate) currency: Option<[u8; 3]>,
     pub(crate) total: Range,
     pub(crate) tags: Vec<String>,
+    /// Payment references and tracking numbers.
+    pub(crate) references: Vec<String>,
     pub(crate) channels: Vec<String>,
     pub(crate) on_hold: Option<bool>,
 }
@@ -120,6 +122,7 @@ impl Filter {
             update_time: wrong.range(filter.update_time.as_ref(), "filter.update_time"),
             skus: wrong.texts(filter.skus, "skus", Sku::new),
             tags: wrong.texts(filter.tags, "tags", Tag::new),
+            references: wrong.texts(filter.references, "references", reference),
             channels: wrong.texts(filter.channels, "channels", Channel::new),
             on_hold: filter.on_hold,
             total: Range {
@@ -138,7 +141,7 @@ impl Filter {
         fault::fields(&wrong.0).map(|()| parsed)
     }
 
-    /// What a cover can tell. Customers and tags are told by the index or by the row.
+    /// What a cover can tell. Customers, references and tags are told by the index or by the row.
     pub(crate) fn matches(&self, cover: &Cover) -> bool {
         let one_of = |wanted: &[u8], state: u8| wanted.is_empty() || wanted.contains(&state);
         self.states
@@ -158,7 +161,9 @@ impl Filter {
 
     /// Whether the row must be looked at to know.
     pub(crate) fn needs_row(&self) -> bool {
-        !self.skus.is_empty() || (!self.tags.is_empty() && !self.customers.is_empty())
+        let indexed = [&self.customers, &self.references, &self.tags];
+        let told_by_an_index = indexed.iter().filter(|wanted| !wanted.is_empty()).count();
+        !self.skus.is_empty() || told_by_an_index > 1
     }
 
     /// What only the row can tell.
@@ -167,10 +172,27 @@ impl Filter {
         let customer = |wanted: &String| customer.is_some_and(|id| id.as_str() == wanted);
         let sku = |wanted: &String| order.lines.iter().any(|line| line.sku.as_str() == wanted);
         let tag = |wanted: &String| order.tags.iter().any(|tag| tag.as_str() == wanted);
+        let reference = |wanted: &String| is_reference_of(wanted, order);
         (self.customers.is_empty() || self.customers.iter().any(customer))
+            && (self.references.is_empty() || self.references.iter().any(reference))
             && (self.skus.is_empty() || self.skus.iter().any(sku))
             && (self.tags.is_empty() || self.tags.iter().any(tag))
     }
+}
+
+/// What may be a payment reference or a tracking number.
+fn reference(text: &str) -> Result<(), InvalidValue> {
+    match Text::new(text) {
+        Ok(valid) if valid.is_empty() => Err(InvalidValue("a reference, not empty")),
+        valid => valid.map(drop),
+    }
+}
+
+fn is_reference_of(text: &str, order: &Order) -> bool {
+    let mut payments = order.payments.iter();
+    let mut shipments = order.shipments.iter();
+    payments.any(|payment| payment.psp_reference.as_str() == text)
+        || shipments.any(|shipment| shipment.tracking_number.as_str() == text)
 }
 
 /// Everything that is wrong with a request, found in one go.
@@ -204,6 +226,8 @@ impl Wrong {
                 }
             }
         }
+        numbers.sort_unstable();
+        numbers.dedup();
         numbers
     }
 
@@ -265,4 +289,20 @@ pub(crate) fn range(range: Option<&v1::TimeRange>, field: &str) -> Result<Range,
     let mut wrong = Wrong::default();
     let range = wrong.range(range, field);
     fault::fields(&wrong.0).map(|()| range)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_twice_is_looked_for_once() {
+        let filter = v1::OrderFilter {
+            states: [2, 1].repeat(50),
+            tags: vec!["gift".to_owned(); 100],
+            ..v1::OrderFilter::default()
+        };
+        let filter = Filter::parse(Some(filter)).expect("valid");
+        assert_eq!((&*filter.states[0], filter.tags.len()), (&[1, 2][..], 1));
+    }
 }

@@ -18,10 +18,20 @@ const RETRY: Duration = Duration::from_millis(200);
 
 /// What a request says about freshness.
 pub(crate) struct Wanted<'a> {
-    pub(crate) token: &'a str,
-    pub(crate) allow_stale: bool,
+    token: &'a str,
+    allow_stale: bool,
     /// What is left of the caller's deadline.
-    pub(crate) deadline: Option<Duration>,
+    deadline: Option<Duration>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(crate) const fn new(token: &'a str, allow_stale: bool, deadline: Option<Duration>) -> Self {
+        Self {
+            token,
+            allow_stale,
+            deadline,
+        }
+    }
 }
 
 /// The caller's deadline, from `grpc-timeout`; `None` when there is none that can be read.
@@ -157,15 +167,11 @@ pub(crate) fn read_token(view: &View) -> String {
 }
 
 impl Sources {
-    /// A reply with its freshness beside it: position, and staleness in milliseconds.
+    /// A reply with its freshness beside it: position, and for how many milliseconds the view has
+    /// not shown everything.
     pub(crate) fn reply<T>(&self, reader: &Reader, view: &View, message: T) -> Response<T> {
-        let progress = reader.progress();
-        let progress = progress.borrow();
-        let stale = if progress.lag_commits() == 0 && progress.trouble.is_none() {
-            0
-        } else {
-            ((self.clock)().micros() - progress.record_time).max(0) / 1_000
-        };
+        let behind_since = reader.progress().borrow().behind_since;
+        let stale = behind_since.map_or(0, |since| since.elapsed().as_millis());
         let marks = view.checkpoint().positions();
         let position: Positions = marks
             .into_iter()

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Orders and reports are served from the views; history, and an order as of some version or time,
-//! from the log itself. Personal data is opened here, at the edge, and nowhere else.
+//! from the log itself. Personal data is opened here, at the edge.
 
 mod as_of;
 mod fault;
@@ -25,13 +25,9 @@ mod time;
 use std::sync::Arc;
 
 use event_store::{EventStore, KeyStore};
-use order::value::Timestamp;
 use read_model::Reader;
 
 pub use freshness::deadline;
-
-/// Tells the time; given from outside, so that a test can.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// `OrderQueryService`, `OrderHistoryService` and `OrderReportService` over two views and the log.
 #[derive(Clone)]
@@ -43,7 +39,6 @@ struct Sources {
     reports: Reader,
     log: Arc<dyn EventStore>,
     keys: Arc<dyn KeyStore>,
-    clock: Clock,
 }
 
 impl QueryService {
@@ -53,14 +48,12 @@ impl QueryService {
         reports: Reader,
         log: Arc<dyn EventStore>,
         keys: Arc<dyn KeyStore>,
-        clock: Clock,
     ) -> Self {
         Self(Arc::new(Sources {
             orders,
             reports,
             log,
             keys,
-            clock,
         }))
     }
 }

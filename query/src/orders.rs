@@ -36,11 +36,7 @@ impl OrderQueryService for QueryService {
         let mask = Mask::parse(request.read_mask)?;
         let as_of = request.as_of.map(AsOf::parse).transpose()?;
         let sources = &self.0;
-        let wanted = Wanted {
-            token: &request.consistency_token,
-            allow_stale: request.allow_stale,
-            deadline,
-        };
+        let wanted = Wanted::new(&request.consistency_token, request.allow_stale, deadline);
         let (view, order) = match as_of {
             None => {
                 let view = freshness::view(&sources.orders, wanted).await?;
@@ -71,11 +67,7 @@ impl OrderQueryService for QueryService {
         let ids = order_ids(&request.order_ids)?;
         let mask = Mask::parse(request.read_mask)?;
         let sources = &self.0;
-        let wanted = Wanted {
-            token: &request.consistency_token,
-            allow_stale: request.allow_stale,
-            deadline,
-        };
+        let wanted = Wanted::new(&request.consistency_token, request.allow_stale, deadline);
         let view = Arc::new(freshness::view(&sources.orders, wanted).await?);
         let rows = sources.rows(&view, ids.into(), None, &mask).await?;
         let unserved = request.order_ids.into_iter().skip(rows.served);
@@ -99,11 +91,7 @@ impl OrderQueryService for QueryService {
             .ok_or_else(|| fault::field("key", "psp_reference or tracking_number"))?;
         reference(&key)?;
         let sources = &self.0;
-        let wanted = Wanted {
-            token: &request.consistency_token,
-            allow_stale: request.allow_stale,
-            deadline,
-        };
+        let wanted = Wanted::new(&request.consistency_token, request.allow_stale, deadline);
         let view = Arc::new(freshness::view(&sources.orders, wanted).await?);
         let ids = sources.find_reference(&view, key).await?;
         let order = match ids.first() {
@@ -139,11 +127,7 @@ impl OrderQueryService for QueryService {
         let cursor = Cursor::decode(&request.page_token, fingerprint)?;
         let mask = Mask::parse(request.read_mask)?;
         let sources = &self.0;
-        let wanted = Wanted {
-            token: &request.consistency_token,
-            allow_stale: request.allow_stale,
-            deadline,
-        };
+        let wanted = Wanted::new(&request.consistency_token, request.allow_stale, deadline);
         let view = Arc::new(freshness::view(&sources.orders, wanted).await?);
         let from = (cursor, limit);
         let (orders, next) = sources.list(&view, filter, by, from, &mask).await?;
@@ -170,11 +154,7 @@ impl OrderQueryService for QueryService {
         };
         let filter = Filter::parse(request.filter)?;
         let sources = &self.0;
-        let wanted = Wanted {
-            token: &request.consistency_token,
-            allow_stale: request.allow_stale,
-            deadline,
-        };
+        let wanted = Wanted::new(&request.consistency_token, request.allow_stale, deadline);
         let view = Arc::new(freshness::view(&sources.orders, wanted).await?);
         let scanned = Arc::clone(&view);
         let (count, limited) = blocking(move || scan::count(&scanned, &filter, limit))
@@ -219,9 +199,7 @@ impl Sources {
     /// Ids of the orders that have a reference, newest first.
     async fn find_reference(&self, view: &Arc<View>, key: Key) -> Result<Vec<OrderId>, Status> {
         let view = Arc::clone(view);
-        blocking(move || find_reference(&view, &key))
-            .await?
-            .map_err(fault::view)
+        blocking(move || find_reference(&view, &key)).await?
     }
 }
 
@@ -250,29 +228,37 @@ fn reference(key: &Key) -> Result<&str, Status> {
     }
 }
 
-/// The index holds references of both kinds; the rows tell which.
-fn find_reference(view: &View, key: &Key) -> Result<Vec<OrderId>, read_model::Error> {
-    let (Key::PspReference(text) | Key::TrackingNumber(text)) = key;
+/// The newest orders with a reference. The index holds references of both kinds; the rows tell
+/// which they are.
+fn find_reference(view: &View, key: &Key) -> Result<Vec<OrderId>, Status> {
+    let (field, text) = match key {
+        Key::PspReference(text) => ("psp_reference", text),
+        Key::TrackingNumber(text) => ("tracking_number", text),
+    };
     let prefix = keys::Key::new(keys::REFERENCE).text(text).into_bytes();
     let mut found = Vec::new();
-    for entry in view.prefix(&prefix).take(MAX_IDS) {
-        let (entry, _) = entry?;
-        let id = entry.get(prefix.len()..).unwrap_or_default();
-        let id = std::str::from_utf8(id)
-            .ok()
-            .and_then(|id| OrderId::new(id).ok());
-        let Some(id) = id else { continue };
-        let Some(row) = view.get(&keys::row(id.as_str()))? else {
+    for (entry, looked_at) in view.prefix(&prefix).rev().zip(1..) {
+        if found.len() == MAX_IDS {
+            break;
+        }
+        if looked_at > scan::MAX_ENTRIES {
+            let rule = format!("one of at most {} orders", scan::MAX_ENTRIES);
+            return Err(fault::invalid("FILTER_UNSUPPORTED", field, &rule));
+        }
+        let (entry, _) = entry.map_err(fault::view)?;
+        let mut parts = keys::Parts::of(&entry);
+        let (_reference, _time) = (parts.text(), parts.number());
+        let id = parts.rest().unwrap_or_default();
+        // The order may have moved between the two reads.
+        let Some(row) = view.get(&keys::row(id)).map_err(fault::view)? else {
             continue;
         };
-        if let Ok(Row { order, .. }) = Row::decode(&row)
-            && has_reference(&order, key)
-        {
-            found.push((order.create_time, id));
+        let row = Row::decode(&row).map_err(fault::view)?;
+        if has_reference(&row.order, key) {
+            found.push(row.order_id);
         }
     }
-    found.sort_unstable_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.cmp(y)));
-    Ok(found.into_iter().map(|(_, id)| id).collect())
+    Ok(found)
 }
 
 fn has_reference(order: &Order, key: &Key) -> bool {

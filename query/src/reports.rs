@@ -30,12 +30,7 @@ impl OrderReportService for QueryService {
         let deadline = freshness::deadline(request.metadata());
         let request = request.into_inner();
         check_channel(&request.channel)?;
-        let (token, allow_stale) = (&request.consistency_token, request.allow_stale);
-        let wanted = Wanted {
-            token,
-            allow_stale,
-            deadline,
-        };
+        let wanted = Wanted::new(&request.consistency_token, request.allow_stale, deadline);
         let view = Arc::new(freshness::view(&self.0.reports, wanted).await?);
         let (scanned, channel) = (Arc::clone(&view), request.channel);
         let counts = blocking(move || states(&scanned, &channel))
@@ -70,12 +65,7 @@ impl OrderReportService for QueryService {
             HOUR,
             "whole UTC hours",
         )?;
-        let (token, allow_stale) = (&request.consistency_token, request.allow_stale);
-        let wanted = Wanted {
-            token,
-            allow_stale,
-            deadline,
-        };
+        let wanted = Wanted::new(&request.consistency_token, request.allow_stale, deadline);
         let view = Arc::new(freshness::view(&self.0.reports, wanted).await?);
         let scanned = Arc::clone(&view);
         let (currency, channel) = (request.currency_code, request.channel);
@@ -112,12 +102,7 @@ impl OrderReportService for QueryService {
             DAY,
             "whole UTC days",
         )?;
-        let (token, allow_stale) = (&request.consistency_token, request.allow_stale);
-        let wanted = Wanted {
-            token,
-            allow_stale,
-            deadline,
-        };
+        let wanted = Wanted::new(&request.consistency_token, request.allow_stale, deadline);
         let view = Arc::new(freshness::view(&self.0.reports, wanted).await?);
         let scanned = Arc::clone(&view);
         let entries = blocking(move || skus(&scanned, days, currency.code(), limit));
@@ -140,12 +125,7 @@ impl OrderReportService for QueryService {
             DAY,
             "whole UTC days",
         )?;
-        let (token, allow_stale) = (&request.consistency_token, request.allow_stale);
-        let wanted = Wanted {
-            token,
-            allow_stale,
-            deadline,
-        };
+        let wanted = Wanted::new(&request.consistency_token, request.allow_stale, deadline);
         let view = Arc::new(freshness::view(&self.0.reports, wanted).await?);
         let scanned = Arc::clone(&view);
         let reply = blocking(move || funnel(&scanned, days))

@@ -122,9 +122,6 @@ fn collect(
     let index = Index::of(filter);
     let mut entries = Merge::new(view, &index, filter, false, None);
     while let Some(entry) = entries.next(&mut budget) {
-        if budget.is_spent() {
-            return Err(Refused::TooMany { index: index.name });
-        }
         let (_, id, bytes) = entry?;
         if matches(view, filter, &bytes, &id, &mut budget)? {
             let cover = Cover::decode(&bytes);
@@ -133,6 +130,9 @@ fn collect(
                 Sort::Place | Sort::Create => cover.create_time,
             });
             all.push(Cursor { key, id });
+        }
+        if budget.is_spent() && !entries.is_over() {
+            return Err(Refused::TooMany { index: index.name });
         }
     }
     all.sort_unstable_by(|a, b| (a.key, &a.id).cmp(&(b.key, &b.id)));
@@ -161,7 +161,7 @@ fn is_after(at: (i64, &String), cursor: &Cursor, descending: bool) -> bool {
     }
 }
 
-/// Counts up to `limit` orders; the second is whether there may be more.
+/// Counts up to `limit` orders; the second is whether there are more, or may be.
 pub(crate) fn count(view: &View, filter: &Filter, limit: usize) -> Result<(usize, bool), Error> {
     let mut count = 0;
     let mut budget = Budget::times(COUNT_FACTOR);
@@ -174,7 +174,7 @@ pub(crate) fn count(view: &View, filter: &Filter, limit: usize) -> Result<(usize
             }
             count += 1;
         }
-        if budget.is_spent() {
+        if budget.is_spent() && !entries.is_over() {
             return Ok((count, true));
         }
     }
@@ -213,6 +213,8 @@ impl Index {
         let [states, payments, fulfillments, _] = &filter.states;
         let name = if !filter.customers.is_empty() {
             "customers"
+        } else if !filter.references.is_empty() {
+            "references"
         } else if !filter.tags.is_empty() {
             "tags"
         } else if filter.on_hold == Some(true) {
@@ -236,6 +238,9 @@ fn prefixes(filter: &Filter) -> Vec<Vec<u8>> {
     };
     if !filter.customers.is_empty() {
         return texts(keys::CUSTOMER, &filter.customers);
+    }
+    if !filter.references.is_empty() {
+        return texts(keys::REFERENCE, &filter.references);
     }
     if !filter.tags.is_empty() {
         return texts(keys::TAG, &filter.tags);
@@ -310,6 +315,11 @@ impl<'a> Merge<'a> {
             last: None,
             failed,
         }
+    }
+
+    /// Whether there is nothing more.
+    fn is_over(&self) -> bool {
+        self.failed.is_none() && self.heads.iter().all(|head| head.next.is_none())
     }
 
     /// The head that comes first.

@@ -22,7 +22,7 @@ pub const STATES: u8 = b's';
 pub const HOLD: u8 = b'h';
 /// Prefix of tags: `g · str(tag) · time · id`.
 pub const TAG: u8 = b'g';
-/// Prefix of payment references and tracking numbers: `x · str(reference) · id`.
+/// Prefix of payment references and tracking numbers: `x · str(reference) · time · id`.
 pub const REFERENCE: u8 = b'x';
 /// Prefix of deadlines: `D · time · kind · id`.
 pub const DEADLINE: u8 = b'D';

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tokio::time::Instant;
+
 /// How far the view that serves has come, as its projector last said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -21,6 +23,8 @@ pub struct Progress {
     pub parked: u64,
     /// Why it is not moving; `None` when it is.
     pub trouble: Option<String>,
+    /// Since when the view has not shown all that is known to be in the log; `None` while it does.
+    pub behind_since: Option<Instant>,
 }
 
 impl Progress {
@@ -33,6 +37,15 @@ impl Progress {
                 head.saturating_sub(self.positions.get(partition).copied().unwrap_or(0))
             })
             .sum()
+    }
+
+    /// Notes whether the view is behind, and since when; after each change of the fields above.
+    pub fn look(&mut self) {
+        if self.lag_commits() == 0 && self.trouble.is_none() {
+            self.behind_since = None;
+        } else {
+            self.behind_since.get_or_insert_with(Instant::now);
+        }
     }
 
     /// Whether the view has folded all of these positions.

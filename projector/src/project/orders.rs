@@ -92,9 +92,10 @@ fn indexes(order_id: &str, order: &Order) -> BTreeMap<Vec<u8>, Vec<u8>> {
         keys.insert(
             Key::new(keys::REFERENCE)
                 .text(reference)
+                .time(time)
                 .raw(id)
                 .into_bytes(),
-            Vec::new(),
+            encoded.clone(),
         );
     }
     for (due, kind) in deadlines(order) {

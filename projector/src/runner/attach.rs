@@ -41,6 +41,7 @@ impl<P: Projection> Projector<P> {
             self.scene.views.progress().send_modify(|progress| {
                 progress.head = sequences(&head);
                 progress.trouble = None;
+                progress.look();
             });
             return self.build_first(&head, cancel).await;
         }

@@ -22,6 +22,8 @@ const ORDERS: [&str; 7] = [
 #[derive(Clone, Debug)]
 struct Asked {
     filter: v1::OrderFilter,
+    /// References, as indexes of those that the orders have, or one that none has.
+    references: Vec<usize>,
     /// Bounds of place and update time, as indexes of orders whose times they are, or one more.
     bounds: [Option<(usize, i64)>; 4],
     order_by: usize,
@@ -65,13 +67,14 @@ fn asked() -> impl Strategy<Value = Asked> {
     let rest = (
         prop::option::weighted(0.3, any::<bool>()),
         [bound(), bound(), bound(), bound()],
+        prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(0..40_usize, 1..3)],
         0..ORDERS.len(),
         prop::collection::vec(1..8_i32, 1..5),
     );
     (states, words, money, rest).prop_map(|(states, words, money, rest)| {
         let (customer_ids, skus, tags, channels) = words;
         let (currency, min, max) = money;
-        let (on_hold, bounds, order_by, sizes) = rest;
+        let (on_hold, bounds, references, order_by, sizes) = rest;
         let filter = v1::OrderFilter {
             customer_ids,
             states: states.0,
@@ -89,6 +92,7 @@ fn asked() -> impl Strategy<Value = Asked> {
         };
         Asked {
             filter,
+            references,
             bounds,
             order_by,
             sizes,
@@ -119,8 +123,26 @@ fn resolve(asked: &Asked, all: &[v1::Order]) -> v1::OrderFilter {
     v1::OrderFilter {
         place_time: range(at(a, place), at(b, place)),
         update_time: range(at(c, update), at(d, update)),
+        references: named(&asked.references, all),
         ..asked.filter.clone()
     }
+}
+
+fn references(order: &v1::Order) -> impl Iterator<Item = &String> {
+    let payments = order.payments.iter().map(|payment| &payment.psp_reference);
+    let parcels = order.shipments.iter().map(|parcel| &parcel.tracking_number);
+    payments
+        .chain(parcels)
+        .filter(|reference| !reference.is_empty())
+}
+
+fn named(wanted: &[usize], all: &[v1::Order]) -> Vec<String> {
+    let known: Vec<_> = all.iter().flat_map(references).collect();
+    let name = |index: &usize| match known.get(index % (known.len() + 1)) {
+        Some(reference) => (*reference).clone(),
+        None => "of-nobody".to_owned(),
+    };
+    wanted.iter().map(name).collect()
 }
 
 fn total(order: &v1::Order) -> i64 {
@@ -167,6 +189,8 @@ fn matches(filter: &v1::OrderFilter, order: &v1::Order) -> bool {
             .max_total_minor_units
             .is_none_or(|max| total(order) <= max)
         && (filter.tags.is_empty() || tags.any(|tag| filter.tags.contains(tag)))
+        && (filter.references.is_empty()
+            || references(order).any(|reference| filter.references.contains(reference)))
         && one_of(&filter.channels, &order.channel)
         && filter
             .on_hold

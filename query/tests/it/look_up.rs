@@ -89,6 +89,23 @@ async fn a_reference_finds_its_orders_newest_first() {
     }
 }
 
+#[tokio::test]
+async fn of_many_orders_with_one_reference_the_newest_are_told() {
+    let world = World::new().await;
+    for n in 0..1_005 {
+        let id = format!("o{n:04}");
+        world.place(&id).await;
+        world.pass(1_000);
+        ship(&world, &id, "COLLECTIVE").await;
+    }
+    world.project().await;
+    let found = look_up(&world, Key::TrackingNumber("COLLECTIVE".to_owned())).await;
+    let found = found.expect("found");
+    assert_eq!(found.order.expect("order").order_id, "o1004");
+    let newest: Vec<_> = (5..1_005).rev().map(|n| format!("o{n:04}")).collect();
+    assert_eq!(found.order_ids, newest);
+}
+
 /// Index entries of orders that have no row, `GBP 1` each, a microsecond apart.
 fn planted(count: u32) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
     (0..count).map(|index| {
@@ -144,6 +161,23 @@ async fn a_scan_stops_at_its_budget_and_goes_on_from_there() {
 #[tokio::test]
 async fn a_sort_that_no_index_serves_is_refused_and_says_why() {
     let world = World::new().await;
+    world.plant(planted(20_000));
+    let everything = v1::ListOrdersRequest {
+        order_by: "total".to_owned(),
+        filter: Some(v1::OrderFilter {
+            channels: vec!["none".to_owned()],
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let reply = world.query.list_orders(Request::new(everything)).await;
+    assert!(
+        reply
+            .expect("as many as may be")
+            .into_inner()
+            .orders
+            .is_empty()
+    );
     world.plant(planted(20_001));
     let ask = |order_by: &str| {
         let order_by = order_by.to_owned();

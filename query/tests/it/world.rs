@@ -102,6 +102,7 @@ impl<P: Projection> View<P> {
             progress.parked = parked;
             let times = checkpoint.partitions.values().map(|mark| mark.record_time);
             progress.record_time = times.max().unwrap_or(0);
+            progress.look();
         });
     }
 
@@ -109,6 +110,7 @@ impl<P: Projection> View<P> {
         let head = head.last.iter().map(|p| (p.partition, p.sequence));
         self.store.progress().send_modify(|progress| {
             progress.head = head.collect();
+            progress.look();
         });
     }
 
@@ -150,7 +152,7 @@ impl World {
             Config::default(),
         );
         let (reader, counts) = (orders.store.reader(), reports.store.reader());
-        let query = QueryService::new(reader, counts, store, sealed, now);
+        let query = QueryService::new(reader, counts, store, sealed);
         let world = Self {
             log,
             keys,
@@ -183,7 +185,10 @@ impl World {
 
     pub(crate) fn trouble(&self, trouble: &str) {
         let progress = self.orders.store.progress();
-        progress.send_modify(|progress| progress.trouble = Some(trouble.to_owned()));
+        progress.send_modify(|progress| {
+            progress.trouble = Some(trouble.to_owned());
+            progress.look();
+        });
     }
 
     /// Writes keys into the view of orders, as no projection does.

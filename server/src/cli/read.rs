@@ -57,6 +57,9 @@ pub(crate) struct Filter {
     /// With this tag; may be repeated.
     #[arg(long)]
     pub(crate) tag: Vec<String>,
+    /// With this payment reference or tracking number; may be repeated.
+    #[arg(long)]
+    pub(crate) reference: Vec<String>,
     /// From this channel; may be repeated.
     #[arg(long)]
     pub(crate) channel: Vec<String>,

@@ -102,6 +102,7 @@ fn filter(filter: cli::Filter) -> Result<v1::OrderFilter, Misuse> {
             .currency
             .map_or_else(String::new, |c| c.code().to_owned()),
         tags: filter.tag,
+        references: filter.reference,
         channels: filter.channel,
         on_hold: filter.on_hold,
     })

@@ -62,7 +62,7 @@ pub(super) fn routes(
         let log: Arc<dyn EventStore> = Arc::new(parts.log.clone());
         let keys: Arc<dyn KeyStore> = Arc::new(parts.keys.clone());
         let (reader, counts) = (orders.reader(), reports.reader());
-        let service = QueryService::new(reader, counts, Arc::clone(&log), keys, Arc::new(now));
+        let service = QueryService::new(reader, counts, Arc::clone(&log), keys);
         routes = routes
             .add_service(
                 OrderQueryServiceServer::new(service.clone())
