@@ -6,7 +6,7 @@ mod personal;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use event_store::{Consistency, EventStore, KeyStore, LogIdentity, ReadError, StreamId};
+use event_store::{Consistency, EventStore, KeyStore, LogIdentity, Position, ReadError, StreamId};
 use order::Command;
 use order::value::{OrderId, Timestamp};
 use tokio::sync::OwnedMutexGuard;
@@ -64,7 +64,16 @@ pub(crate) struct Stream {
     name: StreamId,
     /// Whether everything that was committed before this command is known.
     fresh: bool,
+    /// Which log it is in; unknown to whoever only validates.
+    identity: Option<LogIdentity>,
     known: OwnedMutexGuard<Known>,
+}
+
+impl Stream {
+    /// Where a token points to.
+    fn at(&self, position: Position) -> Option<(LogIdentity, Position)> {
+        Some((self.identity?, position))
+    }
 }
 
 impl Handler {
@@ -94,6 +103,7 @@ impl Handler {
             id,
             name,
             fresh: true,
+            identity: None,
             known,
         };
         let verdict = self.judge(&stream, call).await;
@@ -167,13 +177,14 @@ impl Handler {
 
     /// Takes the order's place in the queue, and reads its stream if nothing is known of it.
     async fn open(&self, id: &OrderId, call: &Call) -> Result<Stream, Failure> {
-        self.identity().await?;
+        let identity = Some(self.identity().await?);
         let name = StreamId::new(id.as_str()).map_err(Failure::internal)?;
         let known = self.cache.slot(id).lock_owned().await;
         let mut stream = Stream {
             id: id.clone(),
             name,
             fresh: false,
+            identity,
             known,
         };
         // A new order's stream is taken to be empty: if it is not, the append will say so. Unless a
@@ -187,7 +198,7 @@ impl Handler {
 
     /// Learns everything that was committed before now.
     async fn refresh(&self, mut stream: Stream) -> Result<Stream, Failure> {
-        self.identity().await?;
+        stream.identity = Some(self.identity().await?);
         self.load(&mut stream, Consistency::Latest).await?;
         stream.fresh = true;
         Ok(stream)
@@ -254,7 +265,7 @@ impl Handler {
     }
 
     /// Which log this is: asked once, and again after the log went back.
-    pub(crate) async fn identity(&self) -> Result<LogIdentity, Failure> {
+    async fn identity(&self) -> Result<LogIdentity, Failure> {
         let known = *self.identity.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(identity) = known {
             return Ok(identity);

@@ -1,6 +1,6 @@
 //! What a command came to, as replies tell it.
 
-use event_store::Position;
+use event_store::{LogIdentity, Position};
 use order::value::{Amount, LineId, Money, OrderId, PaymentId, ReturnId, ShipmentId};
 use order::{Command, Event, Order};
 use proto::v1;
@@ -15,8 +15,9 @@ pub(crate) struct Outcome {
     pub(crate) version: u64,
     /// Events of the command.
     pub(crate) event_count: usize,
-    /// Where the command's commit lies, or the order's last one; `None` for validate_only.
-    pub(crate) position: Option<Position>,
+    /// In which log and where the command's commit lies, or the order's last one; `None` for
+    /// validate_only.
+    pub(crate) at: Option<(LogIdentity, Position)>,
     /// Whether it was executed earlier.
     pub(crate) replayed: bool,
     /// Ids, and what came back was worth.

@@ -79,7 +79,6 @@ impl CommandService {
     async fn execute<A: Answer>(&self, call: Arc<Call>) -> Result<A::Reply, Failure> {
         let validates = call.request.context.validate_only;
         let outcome = self.handler.handle(call).await?;
-        let identity = self.handler.identity().await?;
         let end = match &outcome {
             _ if validates => End::Validated,
             Outcome { replayed: true, .. } => End::Replayed,
@@ -87,7 +86,7 @@ impl CommandService {
             _stored => End::Stored,
         };
         self.handler.observer.command(A::METHOD, end, "");
-        let (receipt, outcome) = reply::receipt(outcome, identity);
+        let (receipt, outcome) = reply::receipt(outcome);
         Ok(A::answer(receipt, outcome))
     }
 

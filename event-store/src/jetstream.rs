@@ -152,7 +152,7 @@ impl JetStream {
 
     /// Refuses further appends, ends every tail with [`TailError::Closed`](crate::TailError), and
     /// waits until what was sent has left this process.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.inner.link.close();
         self.inner.closing.cancel();
         self.prober.abort();

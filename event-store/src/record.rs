@@ -100,7 +100,7 @@ pub struct NewRecord {
     pub label: String,
 }
 
-/// A stored record. Nothing in it is lost by an export and a restore, except the position.
+/// A stored record. Copied into another log, it would keep everything but its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The stream that the record belongs to.

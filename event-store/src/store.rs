@@ -122,7 +122,7 @@ pub enum Durability {
     Fsync,
 }
 
-/// What a log is, for the start line, `orders status` and the checks that compare.
+/// What a log is, for the start line and the checks that compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogDescription {
     /// Kind and place in one phrase, for example `embedded log in ./data/log` or

@@ -131,7 +131,8 @@ impl Store {
         Generation::open(&folder.join(name), self.cache_bytes).map(Arc::new)
     }
 
-    /// Lets a generation serve: pointer file first, then the readers. The one before is removed.
+    /// Lets a generation serve: pointer file first, then the readers. The one before is removed, at
+    /// the latest when the store is opened again.
     ///
     /// # Errors
     /// [`Error::Io`]; the old generation then goes on serving.
@@ -140,7 +141,10 @@ impl Store {
         write_pointer(&folder, generation.name())?;
         let name = generation.name().to_owned();
         drop(self.active.swap(generation));
-        remove_others(&folder, &name)
+        if let Err(error) = remove_others(&folder, &name) {
+            tracing::warn!(%error, "failed to remove the generation before; the next start will");
+        }
+        Ok(())
     }
 
     /// Removes a build that was given up.

@@ -120,6 +120,7 @@ impl Handler {
                 if went_back(stream.known.last, actual) {
                     self.doubt();
                     *stream.known = Known::default();
+                    stream.identity = Some(self.identity().await?);
                 }
                 let newer = self.newer(stream).await.map_err(Failure::log)?;
                 Ok(find(stream, call, draft, &newer))

@@ -113,7 +113,7 @@ pub(super) fn outcome(stream: &Stream, call: &Call, done: &Done, order: Option<&
         order_id: Some(stream.id.clone()),
         version: done.version,
         event_count: done.event_count,
-        position: Some(done.position),
+        at: stream.at(done.position),
         replayed: false,
         produced: done.produced.clone(),
         totals: order
@@ -204,7 +204,7 @@ fn predict(stream: &Stream, call: &Call, decision: Decision) -> Result<Outcome, 
         order_id: Some(stream.id.clone()),
         version: order.as_ref().map_or(0, |order| order.version),
         event_count,
-        position: None,
+        at: None,
         replayed: false,
         produced: produced.without_invented(&call.request.command),
         totals: order
@@ -221,7 +221,7 @@ fn unchanged(stream: &Stream, call: &Call) -> Outcome {
         order_id: Some(stream.id.clone()),
         version: known.version(),
         event_count: 0,
-        position: known.last,
+        at: known.last.and_then(|last| stream.at(last)),
         replayed: false,
         produced: Produced::Nothing,
         totals: known

@@ -1,6 +1,5 @@
 //! From what a command came to, to what the wire says.
 
-use event_store::LogIdentity;
 use proto::api;
 use proto::token::ConsistencyToken;
 use proto::v1;
@@ -18,8 +17,8 @@ pub(super) trait Answer: Wire {
 }
 
 /// The part that all replies share.
-pub(super) fn receipt(outcome: Outcome, identity: LogIdentity) -> (v1::Receipt, Outcome) {
-    let token = outcome.position.map(|position| {
+pub(super) fn receipt(outcome: Outcome) -> (v1::Receipt, Outcome) {
+    let token = outcome.at.map(|(identity, position)| {
         ConsistencyToken::new(identity.0, position.partition, position.sequence).to_string()
     });
     let receipt = v1::Receipt {

@@ -177,10 +177,20 @@ async fn a_caller_that_hangs_up_leaves_a_known_commit() {
         .annotate_order(Request::new(annotate("o1", "a", "x")));
     // The append yields once: the call is dropped right there.
     let _dropped = tokio::time::timeout(std::time::Duration::ZERO, call).await;
+    let mut stored = 1;
+    for _yield in 0..1_000 {
+        tokio::task::yield_now().await;
+        stored = world.log.stream("o1").await.len();
+        if stored == 2 {
+            break;
+        }
+    }
+    assert_eq!(stored, 2, "the append goes on by itself");
     let reply = world
         .node
         .annotate_order(Request::new(annotate("o1", "a", "x")))
         .await;
-    reply.expect("stored once");
+    let receipt = reply.expect("known").into_inner().receipt;
+    assert!(receipt.expect("receipt").replayed);
     assert_eq!(world.log.stream("o1").await.len(), 2);
 }

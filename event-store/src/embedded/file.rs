@@ -169,27 +169,26 @@ fn check(connection: &Connection, path: &Path, layout: &Layout) -> Result<(), Op
 
 /// A file is there after a power cut only when its directory was flushed.
 fn sync_directory(path: &Path) -> Result<(), OpenError> {
-    for directory in path.ancestors().skip(1).take(2) {
-        let directory = if directory.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            directory
-        };
-        let flushed = File::open(directory).and_then(|directory| directory.sync_all());
-        flushed.map_err(|error| OpenError::Io {
-            path: directory.to_owned(),
-            cause: error.to_string(),
-        })?;
-    }
-    Ok(())
-}
-
-/// Makes a directory with its parents.
-pub(crate) fn make_directory(directory: &Path) -> Result<(), OpenError> {
-    std::fs::create_dir_all(directory).map_err(|error| OpenError::Io {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let flushed = File::open(directory).and_then(|directory| directory.sync_all());
+    flushed.map_err(|error| OpenError::Io {
         path: directory.to_owned(),
         cause: error.to_string(),
     })
+}
+
+/// Makes a directory with its parents, each of them there after a power cut.
+pub(crate) fn make_directory(directory: &Path) -> Result<(), OpenError> {
+    let missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let made: Vec<_> = directory.ancestors().take_while(missing).collect();
+    std::fs::create_dir_all(directory).map_err(|error| OpenError::Io {
+        path: directory.to_owned(),
+        cause: error.to_string(),
+    })?;
+    made.into_iter().try_for_each(sync_directory)
 }
 
 pub(crate) fn failed(path: &Path, error: &rusqlite::Error) -> OpenError {

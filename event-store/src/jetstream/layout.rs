@@ -188,8 +188,8 @@ async fn refuse_other_shape(
 fn wrong_partitions(stream: &str, found: u32, configured: u32) -> ConnectError {
     ConnectError::misconfigured(format!(
         "stream {stream} belongs to a log of {found} partitions, {configured} are configured; the \
-         number is fixed when a log is made: configure {found}, or export the log and restore it \
-         into a new one"
+         number is fixed when a log is made: configure {found}, or begin a log under another \
+         stream name"
     ))
 }
 
@@ -278,6 +278,19 @@ fn refuse_creation(
     }
 }
 
+/// What the servers of a cluster answer while they find each other.
+fn is_passing(code: ErrorCode) -> bool {
+    [
+        ErrorCode::CLUSTER_INCOMPLETE,
+        ErrorCode::CLUSTER_NO_PEERS,
+        ErrorCode::CLUSTER_NOT_ACTIVE,
+        ErrorCode::CLUSTER_NOT_ASSIGNED,
+        ErrorCode::CLUSTER_NOT_AVAILABLE,
+        ErrorCode::CLUSTER_NOT_LEADER,
+    ]
+    .contains(&code)
+}
+
 /// Makes a stream. When another node just did, that one is it.
 pub(super) async fn create(context: &Context, wanted: Config) -> Result<Info, ConnectError> {
     let name = wanted.name.clone();
@@ -294,6 +307,9 @@ pub(super) async fn create(context: &Context, wanted: Config) -> Result<Info, Co
                     ConnectError::unavailable(format!("stream {name} came and went"))
                 })
             }
+            CreateStreamErrorKind::JetStream(cause) if is_passing(cause.error_code()) => Err(
+                ConnectError::unavailable(format!("stream {name} cannot be created yet: {cause}")),
+            ),
             CreateStreamErrorKind::JetStream(cause) => Err(ConnectError::misconfigured(format!(
                 "stream {name} cannot be created: {cause}; make room or change max_bytes, \
                  replicas or the subject prefix"

@@ -142,8 +142,7 @@ impl lifecycle::Component for Component {
                 log.close().await;
                 keys.store().close().await;
             }
-            // Its connections end with the last handle; everything acknowledged is stored.
-            Some(Opened::Nats(log)) => drop(log),
+            Some(Opened::Nats(log)) => log.close().await,
             None => {}
         }
         Ok(())
