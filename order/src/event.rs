@@ -3,6 +3,10 @@
 //! The names are storage: each stands in the log's proto file with a number of its own, for ever.
 //! Events carry computed money, not formulas. Amounts are in the currency of [`OrderCreated`].
 
+mod personal;
+
+pub use personal::Personal;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::{DiscountValue, LineQuantity};

@@ -3,8 +3,8 @@
 //! A group is sealed as a whole, as the bytes of its message in `orders.log.v1`, for one place: the
 //! order and the group's name. This module knows no key; sealing and opening are handed in.
 
-use order::event::Shipping;
-use order::value::{Address, Contact, Customer, Note, Private, SealedBytes, Text};
+use order::event::Personal;
+use order::value::{Address, Contact, Note, Private, SealedBytes, Text};
 use order::{Event, Order};
 use prost::Message as _;
 
@@ -27,18 +27,11 @@ pub fn seal_events<E>(
     events: &mut [Event],
     mut seal: impl FnMut(&str, &[u8]) -> Result<SealedBytes, E>,
 ) -> Result<(), E> {
-    for event in events {
-        match event {
-            Event::OrderCreated(created) => seal_contact(&mut created.customer, &mut seal)?,
-            Event::CustomerSet { customer } => seal_contact(customer, &mut seal)?,
-            Event::ShippingSet(shipping) => seal_address(shipping, &mut seal)?,
-            Event::OrderAnnotated(annotated) => {
-                if let Some(Private::Clear(note)) = &annotated.note {
-                    let sealed = seal(NOTE, &note_bytes(note))?;
-                    annotated.note = Some(Private::Sealed(sealed));
-                }
-            }
-            _without_personal_data => {}
+    for place in events.iter_mut().filter_map(Event::personal) {
+        match place {
+            Personal::Contact(place) => seal_one(place, CUSTOMER, contact_bytes, &mut seal)?,
+            Personal::Address(place) => seal_one(place, ADDRESS, address_bytes, &mut seal)?,
+            Personal::Note(place) => seal_one(place, NOTE, note_bytes, &mut seal)?,
         }
     }
     Ok(())
@@ -57,24 +50,19 @@ pub fn seal_reason<E>(
 
 /// Makes what can be opened of an order readable; the rest stays sealed.
 pub fn open_order(order: &mut Order, open: impl Fn(&str, &SealedBytes) -> Option<Vec<u8>>) {
-    open_customer(&mut order.customer, &open);
+    open_one(&mut order.customer.contact, CUSTOMER, contact, &open);
     if let Some(shipping) = &mut order.shipping {
-        open_shipping(shipping, &open);
+        open_one(&mut shipping.destination.address, ADDRESS, address, &open);
     }
 }
 
 /// Makes what can be opened of one event readable; the rest stays sealed.
 pub fn open_event(event: &mut Event, open: impl Fn(&str, &SealedBytes) -> Option<Vec<u8>>) {
-    match event {
-        Event::OrderCreated(created) => open_customer(&mut created.customer, open),
-        Event::CustomerSet { customer } => open_customer(customer, open),
-        Event::ShippingSet(shipping) => open_shipping(shipping, open),
-        Event::OrderAnnotated(annotated) => {
-            if let Some(note) = open_note(annotated.note.as_ref(), NOTE, open) {
-                annotated.note = Some(Private::Clear(note));
-            }
-        }
-        _without_personal_data => {}
+    match event.personal() {
+        Some(Personal::Contact(place)) => open_one(place, CUSTOMER, contact, open),
+        Some(Personal::Address(place)) => open_one(place, ADDRESS, address, open),
+        Some(Personal::Note(place)) => open_one(place, NOTE, note, open),
+        None => {}
     }
 }
 
@@ -86,59 +74,52 @@ pub fn open_note(
 ) -> Option<Note> {
     match note? {
         Private::Clear(note) => Some(note.clone()),
-        Private::Sealed(sealed) => {
-            let plain = v1::PrivateText::decode(open(group, sealed)?.as_slice()).ok()?;
-            Note::new(&plain.text).ok()
-        }
+        Private::Sealed(sealed) => open(group, sealed).and_then(|plain| self::note(&plain)),
     }
 }
 
-fn open_customer(customer: &mut Customer, open: impl Fn(&str, &SealedBytes) -> Option<Vec<u8>>) {
-    if let Some(Private::Sealed(sealed)) = &customer.contact
-        && let Some(contact) = open(CUSTOMER, sealed).and_then(|plain| contact(&plain))
-    {
-        customer.contact = Some(Private::Clear(contact));
-    }
-}
-
-fn open_shipping(shipping: &mut Shipping, open: impl Fn(&str, &SealedBytes) -> Option<Vec<u8>>) {
-    if let Some(Private::Sealed(sealed)) = &shipping.destination.address
-        && let Some(address) = open(ADDRESS, sealed).and_then(|plain| address(&plain))
-    {
-        shipping.destination.address = Some(Private::Clear(address));
-    }
-}
-
-fn seal_contact<E>(
-    customer: &mut Customer,
+fn seal_one<T, E>(
+    place: &mut Option<Private<T>>,
+    group: &str,
+    plain: impl Fn(&T) -> Vec<u8>,
     mut seal: impl FnMut(&str, &[u8]) -> Result<SealedBytes, E>,
 ) -> Result<(), E> {
-    if let Some(Private::Clear(contact)) = &customer.contact {
-        let plain = v1::Contact {
-            name: contact.name.to_string(),
-            email: contact.email.to_string(),
-        };
-        customer.contact = Some(Private::Sealed(seal(CUSTOMER, &plain.encode_to_vec())?));
+    if let Some(Private::Clear(value)) = place {
+        *place = Some(Private::Sealed(seal(group, &plain(value))?));
     }
     Ok(())
 }
 
-fn seal_address<E>(
-    shipping: &mut Shipping,
-    mut seal: impl FnMut(&str, &[u8]) -> Result<SealedBytes, E>,
-) -> Result<(), E> {
-    if let Some(Private::Clear(address)) = &shipping.destination.address {
-        let plain = v1::Address {
-            recipient: address.recipient.to_string(),
-            lines: address.lines.iter().map(ToString::to_string).collect(),
-            city: address.city.to_string(),
-            region: address.region.to_string(),
-            postal_code: address.postal_code.to_string(),
-        };
-        let sealed = seal(ADDRESS, &plain.encode_to_vec())?;
-        shipping.destination.address = Some(Private::Sealed(sealed));
+fn open_one<T>(
+    place: &mut Option<Private<T>>,
+    group: &str,
+    value: impl Fn(&[u8]) -> Option<T>,
+    open: impl Fn(&str, &SealedBytes) -> Option<Vec<u8>>,
+) {
+    if let Some(Private::Sealed(sealed)) = place
+        && let Some(opened) = open(group, sealed).and_then(|plain| value(&plain))
+    {
+        *place = Some(Private::Clear(opened));
     }
-    Ok(())
+}
+
+fn contact_bytes(contact: &Contact) -> Vec<u8> {
+    v1::Contact {
+        name: contact.name.to_string(),
+        email: contact.email.to_string(),
+    }
+    .encode_to_vec()
+}
+
+fn address_bytes(address: &Address) -> Vec<u8> {
+    v1::Address {
+        recipient: address.recipient.to_string(),
+        lines: address.lines.iter().map(ToString::to_string).collect(),
+        city: address.city.to_string(),
+        region: address.region.to_string(),
+        postal_code: address.postal_code.to_string(),
+    }
+    .encode_to_vec()
 }
 
 fn note_bytes(note: &Note) -> Vec<u8> {
@@ -146,6 +127,11 @@ fn note_bytes(note: &Note) -> Vec<u8> {
         text: note.to_string(),
     }
     .encode_to_vec()
+}
+
+fn note(plain: &[u8]) -> Option<Note> {
+    let plain = v1::PrivateText::decode(plain).ok()?;
+    Note::new(&plain.text).ok()
 }
 
 fn contact(plain: &[u8]) -> Option<Contact> {

@@ -39,10 +39,10 @@ impl Sources {
         commits: &mut [Commit],
         erased: impl FnOnce() -> bool,
     ) -> Result<(), Status> {
-        let sealed = |commit: &Commit| {
-            is_sealed(commit.reason.as_ref()) || commit.events.iter().any(holds_sealed)
+        let sealed = |commit: &mut Commit| {
+            is_sealed(commit.reason.as_ref()) || commit.events.iter_mut().any(holds_sealed)
         };
-        if !commits.iter().any(sealed) || erased() {
+        if !commits.iter_mut().any(sealed) || erased() {
             return Ok(());
         }
         let Some(key) = self.key(order_id).await? else {
@@ -74,14 +74,8 @@ fn is_sealed<T>(private: Option<&Private<T>>) -> bool {
     matches!(private, Some(Private::Sealed(_)))
 }
 
-fn holds_sealed(event: &Event) -> bool {
-    match event {
-        Event::OrderCreated(created) => is_sealed(created.customer.contact.as_ref()),
-        Event::CustomerSet { customer } => is_sealed(customer.contact.as_ref()),
-        Event::ShippingSet(shipping) => is_sealed(shipping.destination.address.as_ref()),
-        Event::OrderAnnotated(annotated) => is_sealed(annotated.note.as_ref()),
-        _without_personal_data => false,
-    }
+fn holds_sealed(event: &mut Event) -> bool {
+    event.personal().is_some_and(|place| place.is_sealed())
 }
 
 fn open(key: &DataKey, order_id: &str, group: &str, sealed: &SealedBytes) -> Option<Vec<u8>> {

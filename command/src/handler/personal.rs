@@ -2,6 +2,7 @@
 
 use event_store::{DataKey, KeyId, KeyState, Sealed, StreamId};
 use order::command::EditAction;
+use order::event::Personal;
 use order::value::{Note, OrderId, Private, SealedBytes};
 use order::{Command, Event, Order};
 use proto::personal;
@@ -125,7 +126,9 @@ pub(super) fn seal(
     let key = match sealing {
         Sealing::Nothing => return Ok((events, None)),
         Sealing::Gone => {
-            events.iter_mut().for_each(drop_personal);
+            // Only a key that is gone could have kept it.
+            let places = events.iter_mut().filter_map(Event::personal);
+            places.for_each(Personal::remove);
             return Ok((events, None));
         }
         Sealing::Under(key) => key,
@@ -160,15 +163,4 @@ fn holds_sealed(order: &Order) -> bool {
     let shipping = order.shipping.as_ref();
     matches!(order.customer.contact, Some(Private::Sealed(_)))
         || shipping.is_some_and(|it| matches!(it.destination.address, Some(Private::Sealed(_))))
-}
-
-/// Takes out what only a key that is gone could have kept.
-fn drop_personal(event: &mut Event) {
-    match event {
-        Event::OrderCreated(created) => created.customer.contact = None,
-        Event::CustomerSet { customer } => customer.contact = None,
-        Event::ShippingSet(shipping) => shipping.destination.address = None,
-        Event::OrderAnnotated(annotated) => annotated.note = None,
-        _without_personal_data => {}
-    }
 }

@@ -187,7 +187,27 @@ impl Counted<'_> {
             Event::PaymentRefunded(refunded) => {
                 self.revenue([0, 0, 0, 0, 0, 0, refunded.amount.minor_units()], batch)
             }
-            _moves_no_money => Ok(()),
+            Event::OrderCreated(_)
+            | Event::LineAdded(_)
+            | Event::LineQuantitySet { .. }
+            | Event::LineRemoved { .. }
+            | Event::ShippingSet(_)
+            | Event::DiscountsSet { .. }
+            | Event::CustomerSet { .. }
+            | Event::PaymentAuthorized(_)
+            | Event::PaymentVoided { .. }
+            | Event::PaymentFailed { .. }
+            | Event::ItemsShipped(_)
+            | Event::ShipmentDelivered { .. }
+            | Event::ShipmentFailed { .. }
+            // A draft that is cancelled was never worth anything.
+            | Event::OrderCancelled { .. }
+            | Event::ReturnRequested { .. }
+            | Event::OrderHeld { .. }
+            | Event::OrderReleased { .. }
+            | Event::OrderAnnotated(_)
+            | Event::PersonalDataErased { .. }
+            | Event::OrderCompleted => Ok(()),
         }
     }
 
