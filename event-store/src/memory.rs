@@ -109,7 +109,9 @@ impl EventStore for Memory {
         _always_the_latest: Consistency,
     ) -> Result<Vec<Record>, ReadError> {
         let partition = self.partition(stream);
-        let after = after.filter(|position| position.partition == partition);
+        if after.is_some_and(|position| position.partition != partition) {
+            return Ok(Vec::new());
+        }
         let after = after.map_or(0, |position| position.sequence);
         let state = lock(&self.state);
         let sequences = state.streams.get(stream).into_iter().flatten();

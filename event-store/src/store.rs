@@ -59,8 +59,8 @@ pub trait EventStore: Send + Sync + 'static {
     /// The records of a stream after a position (`None`: all of them), oldest first.
     ///
     /// With [`Consistency::Latest`] the answer holds everything committed before the call; with
-    /// [`Consistency::Any`] a replica may answer that lags behind. An unknown stream and a position
-    /// at or past the stream's end give an empty list.
+    /// [`Consistency::Any`] a replica may answer that lags behind. An unknown stream, a position at
+    /// or past the stream's end and one of another partition give an empty list.
     async fn read_stream(
         &self,
         stream: &StreamId,

@@ -37,6 +37,15 @@ pub async fn a_stream_reads_back_after_any_position(fixture: &dyn Fixture) {
     );
 }
 
+/// Streams do not cross partitions, so nothing of one comes after a position of another.
+pub async fn nothing_lies_after_a_position_of_another_partition(fixture: &dyn Fixture) {
+    let log = fixture.open().await;
+    let order = stream("order", 1);
+    let record = append_one(&*log, &order, None).await;
+    let elsewhere = Position::new(record.position.partition + 1, record.position.sequence);
+    assert_eq!(read_after(&*log, &order, Some(elsewhere)).await, []);
+}
+
 /// Visible: every kind of read that begins after the acknowledgement finds the record.
 pub async fn a_read_sees_what_was_acknowledged_before(fixture: &dyn Fixture) {
     let log = fixture.open().await;

@@ -278,6 +278,7 @@ caught! {
         read::a_read_sees_what_was_acknowledged_before,
         read::a_stream_reads_back_after_any_position;
     a_read_from_the_start_is_caught: IgnoresAfter by
+        read::nothing_lies_after_a_position_of_another_partition,
         read::a_stream_reads_back_after_any_position;
     a_lagging_head_is_caught: HeadLags by
         read::head_is_the_last_position_of_every_partition,

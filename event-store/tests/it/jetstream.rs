@@ -4,7 +4,7 @@ mod contract;
 mod fault;
 mod key;
 mod proxy;
-mod server;
+pub(crate) mod server;
 mod set_up;
 mod tail;
 

@@ -54,7 +54,7 @@ mod on_disk {
 }
 
 mod behind_a_cache {
-    event_store::key_contract!(super::BehindACache);
+    event_store::key_contract!(volatile super::BehindACache);
 }
 
 fn stream(number: usize) -> StreamId {

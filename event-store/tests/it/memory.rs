@@ -36,15 +36,15 @@ impl KeyFixture for InMemory {
 }
 
 mod one_partition {
-    event_store::log_contract!(super::InMemory { partitions: 1 });
+    event_store::log_contract!(volatile super::InMemory { partitions: 1 });
 }
 
 mod seven_partitions {
-    event_store::log_contract!(super::InMemory { partitions: 7 });
+    event_store::log_contract!(volatile super::InMemory { partitions: 7 });
 }
 
 mod keys {
-    event_store::key_contract!(super::InMemory { partitions: 1 });
+    event_store::key_contract!(volatile super::InMemory { partitions: 1 });
 }
 
 #[tokio::test]
