@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum End {
     /// A commit was stored.
     Stored,
-    /// It changed nothing, and nothing was stored.
+    /// It changed nothing. With a request id an empty commit was stored, so that a repetition is known.
     NoEffect,
     /// The reply of an earlier request was given again.
     Replayed,

@@ -45,7 +45,7 @@ pub struct Order {
     pub placed: Option<Placed>,
     /// Why it was cancelled.
     pub cancel_reason: Option<CancelReason>,
-    /// What shipping was worth when the order was cancelled: it is live no more.
+    /// Whether the price of shipping was cancelled with the order.
     pub shipping_cancelled: bool,
     /// Payments in the order of their authorisation.
     pub payments: Vec<Payment>,
@@ -201,7 +201,7 @@ pub enum Transaction {
 pub struct Ordinals {
     /// Lines ever added.
     pub lines: u32,
-    /// Discounts of the current list are numbered afresh; payments ever authorised.
+    /// Payments ever authorised.
     pub payments: u32,
     /// Shipments ever sent.
     pub shipments: u32,

@@ -57,7 +57,7 @@ pub(crate) fn log(cause: ReadError) -> Status {
         ReadError::Unavailable { .. } => error::retryable(
             Code::Unavailable,
             "LOG_UNAVAILABLE",
-            "the log is out of reach; the newest state is still served without as_of",
+            "the log is out of reach; orders are still served in their newest state, without as_of",
             [],
             AFTER_OUTAGE,
         ),

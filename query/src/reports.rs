@@ -72,10 +72,7 @@ impl OrderReportService for QueryService {
         let points = blocking(move || revenue(&scanned, hours, bucket, &currency, &channel));
         let points = points.await?.map_err(fault::view)?;
         if points.len() > MAX_POINTS {
-            let rule = format!(
-                "narrower: it holds {} points, not at most {MAX_POINTS}",
-                points.len()
-            );
+            let rule = format!("narrower: it holds more than {MAX_POINTS} points");
             return Err(fault::field("range", &rule));
         }
         let reply = v1::QueryRevenueResponse {
@@ -223,6 +220,9 @@ fn revenue(
             && (channel.is_empty() || channel == of);
         if wanted {
             let start = start_of(i64::try_from(hour).unwrap_or(0), bucket);
+            if points.len() > MAX_POINTS {
+                break;
+            }
             let point = points.entry((code, start)).or_default();
             for (sum, amount) in point.iter_mut().zip(counters::decode::<7>(&value)) {
                 *sum = sum.saturating_add(amount);

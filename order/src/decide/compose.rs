@@ -327,7 +327,7 @@ impl Names {
     }
 }
 
-fn check_limit(what: &'static str, count: usize, limit: usize) -> Result<(), Rejection> {
+pub(super) fn check_limit(what: &'static str, count: usize, limit: usize) -> Result<(), Rejection> {
     if count <= limit {
         Ok(())
     } else {

@@ -1,6 +1,7 @@
 //! Holds, annotations, erasure.
 
 use super::MAX_TAGS;
+use super::compose::check_limit;
 use crate::command::Annotate;
 use crate::event::OrderAnnotated;
 use crate::state::Order;
@@ -52,7 +53,11 @@ pub(super) fn annotate(order: &Order, command: &Annotate) -> Result<Vec<Event>, 
         .tags
         .len()
         .saturating_sub(annotated.removed_tags.len());
-    check("tags", tags.saturating_add(annotated.added_tags.len()))?;
+    check_limit(
+        "tags",
+        tags.saturating_add(annotated.added_tags.len()),
+        MAX_TAGS,
+    )?;
     let new_keys = annotated
         .set_metadata
         .keys()
@@ -62,23 +67,11 @@ pub(super) fn annotate(order: &Order, command: &Annotate) -> Result<Vec<Event>, 
         .metadata
         .len()
         .saturating_sub(annotated.removed_metadata.len());
-    check("metadata pairs", pairs.saturating_add(new_keys))?;
+    check_limit("metadata pairs", pairs.saturating_add(new_keys), MAX_TAGS)?;
     if annotated == OrderAnnotated::default() {
         return Ok(Vec::new());
     }
     Ok(vec![Event::OrderAnnotated(Box::new(annotated))])
-}
-
-fn check(what: &'static str, count: usize) -> Result<(), Rejection> {
-    let limit = MAX_TAGS;
-    if count <= limit {
-        Ok(())
-    } else {
-        Err(Rejection::LimitExceeded {
-            what,
-            limit: limit.try_into().unwrap_or(u64::MAX),
-        })
-    }
 }
 
 pub(super) fn erase(order: &Order) -> Result<Vec<Event>, Rejection> {

@@ -114,37 +114,37 @@ text!(
 text!(
     /// The shop's opaque key of a customer; what it means lives with the shop.
     CustomerId,
-    "1 to 64 characters without control or bidirectional formatting characters",
+    "1 to 64 bytes of UTF-8 without control or bidirectional formatting characters",
     |text| within(text, 1, 64)
 );
 text!(
     /// Where an order came from: a shop, a market, a country.
     Channel,
-    "1 to 64 characters without control or bidirectional formatting characters",
+    "1 to 64 bytes of UTF-8 without control or bidirectional formatting characters",
     |text| within(text, 1, 64)
 );
 text!(
     /// A word that staff put on orders to find them again.
     Tag,
-    "1 to 64 characters without control or bidirectional formatting characters",
+    "1 to 64 bytes of UTF-8 without control or bidirectional formatting characters",
     |text| within(text, 1, 64)
 );
 text!(
     /// Key of a metadata pair.
     MetadataKey,
-    "1 to 64 characters without control or bidirectional formatting characters",
+    "1 to 64 bytes of UTF-8 without control or bidirectional formatting characters",
     |text| within(text, 1, 64)
 );
 text!(
     /// Reference of a transaction at the payment provider.
     PspReference,
-    "1 to 128 characters without control or bidirectional formatting characters",
+    "1 to 128 bytes of UTF-8 without control or bidirectional formatting characters",
     |text| within(text, 1, 128)
 );
 text!(
     /// Who acted: a user, a service.
     ActorId,
-    "1 to 128 characters without control or bidirectional formatting characters",
+    "1 to 128 bytes of UTF-8 without control or bidirectional formatting characters",
     |text| within(text, 1, 128)
 );
 text!(

@@ -47,22 +47,6 @@ impl Amount {
         self.0 < 0
     }
 
-    /// The sum, or `None` beyond ±10^15.
-    #[must_use]
-    pub fn checked_add(self, other: Self) -> Option<Self> {
-        self.0
-            .checked_add(other.0)
-            .and_then(|sum| Self::new(sum).ok())
-    }
-
-    /// The difference, or `None` beyond ±10^15.
-    #[must_use]
-    pub fn checked_sub(self, other: Self) -> Option<Self> {
-        self.0
-            .checked_sub(other.0)
-            .and_then(|difference| Self::new(difference).ok())
-    }
-
     /// The sum, held at ±10^15: for folds, which must accept everything.
     #[must_use]
     pub fn saturating_add(self, other: Self) -> Self {

@@ -19,7 +19,7 @@ use crate::{Folder, Projection};
 /// thread, few enough that a reader sees a commit within milliseconds.
 const CHUNK: usize = 256;
 /// What a tail yields.
-type Commit = Result<Record, TailError>;
+type Yielded = Result<Record, TailError>;
 /// Keys of one atomic batch. sled holds a lock of the whole process while it applies one, and keeps
 /// large batches in memory.
 const BATCH_KEYS: usize = 128;
@@ -130,7 +130,7 @@ impl<P: Projection> Projector<P> {
 }
 
 /// What has come, in chunks: at once, or gathered.
-fn chunks(tail: Tail, gather: Duration) -> Pin<Box<dyn Stream<Item = Vec<Commit>> + Send>> {
+fn chunks(tail: Tail, gather: Duration) -> Pin<Box<dyn Stream<Item = Vec<Yielded>> + Send>> {
     if gather.is_zero() {
         Box::pin(tail.ready_chunks(CHUNK))
     } else {
@@ -185,7 +185,7 @@ impl Still {
 }
 
 /// Records before the first error, and the error.
-pub(super) fn split(chunk: Vec<Commit>) -> (Vec<Record>, Option<TailError>) {
+pub(super) fn split(chunk: Vec<Yielded>) -> (Vec<Record>, Option<TailError>) {
     let empty = chunk.is_empty();
     let mut records = Vec::with_capacity(chunk.len());
     for item in chunk {
