@@ -264,7 +264,7 @@ fn failed(path: &Path, error: &sled::Error) -> Error {
         sled::Error::Io(error) if is_of_the_machine(error.kind()) => Error::Io {
             action: "read or write",
             path: shown(),
-            source: io::Error::new(error.kind(), error.to_string()),
+            cause: io::Error::new(error.kind(), error.to_string()),
         },
         error => damaged(path, &error.to_string()),
     }

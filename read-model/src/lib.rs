@@ -40,14 +40,14 @@ pub use store::Store;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file system refused.
-    #[error("failed to {action} {path}: {source}")]
+    #[error("failed to {action} {path}: {cause}")]
     Io {
         /// What was tried, as a verb.
         action: &'static str,
         /// On which path.
         path: String,
         /// Why not.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// Another process has the folder open. Nothing in it was touched.
     #[error("the view in {path} is in use by another process")]

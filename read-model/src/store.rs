@@ -181,10 +181,10 @@ impl Store {
 
 fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {
     let path = path.display().to_string();
-    move |source| Error::Io {
+    move |cause| Error::Io {
         action,
         path,
-        source,
+        cause,
     }
 }
 

@@ -116,9 +116,9 @@ pub(crate) struct Import {
     /// Where rejected rows and steps go; default: the file's name with .rejects.csv, in this directory.
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
-    /// Requests in flight.
-    #[arg(long, default_value_t = 64)]
-    pub(crate) lanes: usize,
+    /// Requests in flight, at most 1,024.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) lanes: u16,
     /// No progress.
     #[arg(long)]
     pub(crate) quiet: bool,

@@ -100,7 +100,7 @@ pub(crate) async fn import(arguments: crate::cli::Import) -> anyhow::Result<()> 
         lifecycle: arguments.lifecycle,
         rejects: rejects.clone(),
         ledger: arguments.ledger,
-        lanes: arguments.lanes,
+        lanes: arguments.lanes.into(),
         quiet: arguments.quiet,
     };
     let channel = connect(&arguments.server.addr).await?;

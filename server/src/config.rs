@@ -188,7 +188,7 @@ impl Config {
             reader.problem("log.filter", &format!("cannot be read: {error}"));
         }
         if config.role != Role::All && config.nats.is_none() {
-            let text = "roles command and query need a shared log: set nats.url, or use role all";
+            let text = "must be all where nats.url is not set: command and query need a shared log";
             reader.problem("role", text);
         }
         reader.finish(config)

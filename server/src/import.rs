@@ -37,7 +37,7 @@ pub(crate) struct Import {
     pub(crate) rejects: PathBuf,
     /// Where the ledger goes with every day of it.
     pub(crate) ledger: Option<PathBuf>,
-    /// Requests in flight.
+    /// Requests in flight, at least 1.
     pub(crate) lanes: usize,
     pub(crate) quiet: bool,
 }
@@ -109,7 +109,7 @@ impl Import {
         let started = tokio::time::Instant::now();
 
         let (outcomes, mut received) = mpsc::channel(1024);
-        let sender = tokio::spawn(dispatch(steps, channel, self.lanes.max(1), outcomes));
+        let sender = tokio::spawn(dispatch(steps, channel, self.lanes, outcomes));
         let mut summary = Summary {
             rows: total_rows,
             ..Summary::default()

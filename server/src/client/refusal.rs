@@ -45,7 +45,7 @@ impl From<&Status> for Refusal {
         Self {
             code: status.code(),
             message: status.message().to_owned(),
-            particulars: particulars(&reason, &details),
+            particulars: particulars(&reason, status.message(), &details),
             next: next_step(status.code(), &reason, &order_of(&details)),
             reason,
         }
@@ -58,13 +58,16 @@ fn reason(code: Code, details: &ErrorDetails) -> String {
         .map_or_else(|| format!("{code:?}"), |info| info.reason.clone())
 }
 
-/// Every wrong field; where none is, what else the service told, by name.
-fn particulars(reason: &str, details: &ErrorDetails) -> Vec<(String, String)> {
+/// Every wrong field, unless it is one and the message tells it; where none is, what else the service told, by name.
+fn particulars(reason: &str, message: &str, details: &ErrorDetails) -> Vec<(String, String)> {
     if let Some(wrong) = details.bad_request() {
         let told = wrong.field_violations.iter();
-        return told
+        let told: Vec<_> = told
             .map(|one| (one.field.clone(), one.description.clone()))
             .collect();
+        // Of a single one the message says as much.
+        let said = matches!(&told[..], [(field, rule)] if format!("{field} {rule}") == message);
+        return if said { Vec::new() } else { told };
     }
     let unit = if ABOUT_MONEY.contains(&reason) {
         " (minor units)"

@@ -95,15 +95,21 @@ fn row(number: u32, record: &csv::StringRecord, words: &mut Words) -> anyhow::Re
     let field = |index: usize| record.get(index).unwrap_or_default();
     let quantity = field(3)
         .parse()
-        .with_context(|| format!("Quantity {:?}", field(3)))?;
+        .with_context(|| format!("Quantity {:?} is no number of units", field(3)))?;
     Ok(Row {
         number,
         invoice: words.share(field(0)),
         sku: words.share(field(1)),
         title: words.share(field(2).trim()),
         quantity,
-        time: time(field(4)).with_context(|| format!("InvoiceDate {:?}", field(4)))?,
-        price: price(field(5)).with_context(|| format!("UnitPrice {:?}", field(5)))?,
+        time: time(field(4)).with_context(|| {
+            format!(
+                "InvoiceDate {:?} is no time such as 2010-12-01 08:26:00",
+                field(4)
+            )
+        })?,
+        price: price(field(5))
+            .with_context(|| format!("UnitPrice {:?} is no price such as 2.55", field(5)))?,
         customer: words.share(field(6).trim_end_matches(".0")),
         country: words.share(field(7)),
     })
