@@ -134,6 +134,9 @@ impl Link {
             if changed {
                 match &now {
                     Availability::Available => tracing::info!("the log can be written"),
+                    Availability::Unavailable { .. } if facts.closed => {
+                        tracing::debug!("the log is closed");
+                    }
                     Availability::Unavailable { cause } => {
                         tracing::warn!(cause, "the log cannot be written");
                     }
