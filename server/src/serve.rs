@@ -11,6 +11,7 @@ mod banner;
 mod deadlines;
 mod erasures;
 mod guard;
+mod handover;
 mod log;
 mod metrics;
 mod projection;
@@ -62,7 +63,7 @@ pub(crate) async fn serve(settings: &Settings) -> ExitCode {
             "unknown variable ignored; `orders config show` lists all settings"
         );
     }
-    match assemble(&config) {
+    match assemble(&config).await {
         Ok(builder) => run(builder.signals(signals)).await,
         Err(error) => exit::failed(&error),
     }
@@ -197,7 +198,7 @@ struct Parts {
     metrics: Arc<metrics::Metrics>,
 }
 
-fn assemble(config: &Config) -> anyhow::Result<Builder> {
+async fn assemble(config: &Config) -> anyhow::Result<Builder> {
     let parts = Parts {
         log: Deferred::new(),
         keys: Deferred::new(),
@@ -205,7 +206,7 @@ fn assemble(config: &Config) -> anyhow::Result<Builder> {
         metrics: Arc::new(metrics::Metrics::new()),
     };
     let projections = if config.role.serves_queries() {
-        Some(projections(config, &parts)?)
+        Some(projections(config, &parts).await?)
     } else {
         None
     };
@@ -269,23 +270,9 @@ fn assemble(config: &Config) -> anyhow::Result<Builder> {
         .after([GRPC, HEALTH, lifecycle::admin::Server::NAME]))
 }
 
-fn projections(config: &Config, parts: &Parts) -> anyhow::Result<services::Projections> {
-    let root = config.data_dir.join("read-model");
-    let open = |name: &str, schema: u32| {
-        Store::open(&root, name, schema, config.read_model_cache)
-            .map(Arc::new)
-            .map_err(|error| {
-                let next = match error {
-                    read_model::Error::InUse { .. } => {
-                        "; stop that process, or give this one a data_dir of its own"
-                    }
-                    read_model::Error::Io { .. } | read_model::Error::Damaged { .. } => "",
-                };
-                anyhow::Error::new(error).context(format!("failed to open the view {name}{next}"))
-            })
-    };
-    let orders = open(Orders.name(), Orders.schema())?;
-    let reports = open(Reports.name(), Reports.schema())?;
+async fn projections(config: &Config, parts: &Parts) -> anyhow::Result<services::Projections> {
+    let orders = open_view(config, Orders.name(), Orders.schema()).await?;
+    let reports = open_view(config, Reports.name(), Reports.schema()).await?;
     parts.metrics.watch(&orders);
     parts.metrics.watch(&reports);
     let log: Arc<dyn EventStore> = Arc::new(parts.log.clone());
@@ -294,6 +281,21 @@ fn projections(config: &Config, parts: &Parts) -> anyhow::Result<services::Proje
         projection::Component::new(ORDERS, Projector::new(Orders, Arc::clone(&log), orders)),
         projection::Component::new(REPORTS, Projector::new(Reports, log, reports)),
     ))
+}
+
+async fn open_view(config: &Config, name: &str, schema: u32) -> anyhow::Result<Arc<Store>> {
+    let root = config.data_dir.join("read-model");
+    let open = || Store::open(&root, name, schema, config.read_model_cache);
+    let is_in_use = |error: &_| matches!(error, read_model::Error::InUse { .. });
+    let opened = handover::open(name, open, is_in_use).await;
+    opened.map(Arc::new).map_err(|error| {
+        let next = if is_in_use(&error) {
+            "; stop that process, or give this one a data_dir of its own"
+        } else {
+            ""
+        };
+        anyhow::Error::new(error).context(format!("failed to open the view {name}{next}"))
+    })
 }
 
 /// What each name that health is asked for needs in order to be serving.

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::embedded::Embedded;
+use event_store::embedded::{Embedded, OpenError};
 use event_store::jetstream::{ConnectError, Credentials, JetStream, JetStreamConfig};
 use event_store::keys::{CachedKeys, EmbeddedKeys};
 use event_store::{Availability, Deferred, Durability, EventStore, KeyStore};
 use lifecycle::{Builder, Error, RunContext, StartContext, StopContext, async_trait, exponential};
 
-use super::{LOG, Parts};
+use super::{LOG, Parts, handover};
 use crate::config::{Config, NatsConfig};
 
 /// First and longest wait between two tries to reach NATS.
@@ -58,13 +58,18 @@ impl Component {
         }
     }
 
-    fn open_embedded(&self, directory: &std::path::Path) -> Result<Opened, Error> {
+    async fn open_embedded(&self, directory: &std::path::Path) -> Result<Opened, Error> {
         let failed = |error: &dyn std::fmt::Display| {
             Error::permanent(format!("failed to open the embedded log: {error}"))
                 .with_exit_code(STORE_IO)
         };
-        let log = Embedded::open(directory.join("log")).map_err(|error| failed(&error))?;
-        let keys = EmbeddedKeys::open(directory.join("keys")).map_err(|error| failed(&error))?;
+        let is_in_use = |error: &OpenError| matches!(error, OpenError::InUse { .. });
+        let open = || Embedded::open(directory.join("log"));
+        let log = handover::open("log", open, is_in_use).await;
+        let log = log.map_err(|error| failed(&error))?;
+        let open = || EmbeddedKeys::open(directory.join("keys"));
+        let keys = handover::open("keys", open, is_in_use).await;
+        let keys = keys.map_err(|error| failed(&error))?;
         let (log, keys) = (Arc::new(log), Arc::new(CachedKeys::new(keys)));
         self.log.set(log.clone());
         self.keys.set(keys.clone());
@@ -96,7 +101,7 @@ impl lifecycle::Component for Component {
 
     async fn start(&mut self, _cx: &StartContext) -> Result<(), Error> {
         let opened = match &self.place {
-            Place::Embedded(directory) => self.open_embedded(directory)?,
+            Place::Embedded(directory) => self.open_embedded(directory).await?,
             Place::Nats(config) => self.connect(config).await?,
         };
         let description = self.log.describe();

@@ -62,3 +62,17 @@ fn a_second_process_over_the_same_data_is_refused() {
     assert!(!err.contains("delete"), "{err}");
     assert_eq!(server.healthcheck("readiness"), 0);
 }
+
+#[test]
+fn a_process_that_was_killed_is_followed_at_once() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut killed = Server::ready(folder.path(), &[]);
+    let other = tempfile::tempdir().expect("folder");
+    let data = format!("data_dir={}", killed.data().display());
+    let next = Server::launch(other.path(), &[&data]);
+    wait_until("the next one waits", || {
+        next.log().contains("waiting for it to end")
+    });
+    killed.kill();
+    next.wait_ready();
+}
