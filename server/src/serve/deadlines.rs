@@ -13,7 +13,7 @@ mod clock;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -149,7 +149,7 @@ impl Component {
     }
 
     /// Entries whose time to be tried again has not come.
-    fn waiting(&mut self) -> std::collections::HashSet<Due> {
+    fn waiting(&mut self) -> HashSet<Due> {
         let now = Instant::now();
         if self.refused.len() > REFUSALS_MAX {
             self.refused.clear();
@@ -235,16 +235,12 @@ impl Trouble {
     }
 }
 
-/// Whether the same request may succeed later without anybody changing the order.
+/// Whether the service could not, for any order: everything else is about this one, also a history
+/// that cannot be read, and must not hold up the others.
 fn passes(status: &Status) -> bool {
     matches!(
         status.code(),
-        Code::Unavailable
-            | Code::DeadlineExceeded
-            | Code::ResourceExhausted
-            | Code::Internal
-            | Code::Unknown
-            | Code::Cancelled
+        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Cancelled
     )
 }
 

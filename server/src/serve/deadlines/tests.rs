@@ -259,3 +259,37 @@ async fn what_is_refused_is_tried_again_later_and_later() {
     assert_eq!((tries[0], rises), (1, vec![5, 15, 35]));
     assert_eq!(world.commits("o1").await, 2);
 }
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_holds_up_no_other() {
+    let world = World::new();
+    let mut worker = world.worker();
+    world
+        .following(async {
+            world.place("a-damaged", 60).await;
+            world.place("b-unpaid", 60).await;
+            world.folded().await;
+        })
+        .await;
+    let stream = StreamId::new("a-damaged").expect("valid");
+    let read = world.log.read_stream(&stream, None, Consistency::Latest);
+    let last = read
+        .await
+        .expect("read")
+        .last()
+        .map(|record| record.position);
+    let record = event_store::NewRecord {
+        commit_id: event_store::CommitId([7; 16]),
+        payload: b"no commit".to_vec().into(),
+        label: String::new(),
+    };
+    world
+        .log
+        .append(&stream, last, record)
+        .await
+        .expect("stored");
+    world.look(&mut worker, 60).await;
+    assert_eq!(world.commits("b-unpaid").await, 2);
+    let ends = world.ends("CancelOrder");
+    assert_eq!(ends, [command::End::Failed, command::End::Stored]);
+}
