@@ -1,3 +1,5 @@
+//! Putting a process together: components, what each waits for, and how long everything may take.
+
 use std::{
     sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     time::Duration,

@@ -1,3 +1,5 @@
+//! Health that has to be asked for, as a component.
+
 use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;

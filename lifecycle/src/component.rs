@@ -1,3 +1,5 @@
+//! What a supervisor hosts, and what its hooks may know.
+
 use std::{
     future::Future,
     sync::{Arc, OnceLock},

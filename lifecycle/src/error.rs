@@ -1,3 +1,5 @@
+//! Why a hook failed: for now or for good, and with which exit code.
+
 use std::{error::Error as StdError, fmt};
 
 /// Why a component could not do what it was asked to.

@@ -1,3 +1,5 @@
+//! Everything that happens to components, told to whoever listens.
+
 use std::time::Duration;
 
 use crate::{Phase, Signal, State};

@@ -1,3 +1,5 @@
+//! How a process ended, and its exit code.
+
 use std::{fmt, process::ExitCode, time::Duration};
 
 use crate::{Error, Signal, Snapshot, Step};

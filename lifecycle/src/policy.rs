@@ -1,3 +1,5 @@
+//! What follows when a run fails or ends: a restart, a stop, or nothing.
+
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;

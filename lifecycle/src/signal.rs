@@ -1,3 +1,5 @@
+//! What tells a process to stop: signals of the system, or of a test.
+
 use tokio::sync::mpsc;
 
 /// What the outside world says to a process.

@@ -1,3 +1,5 @@
+//! The lives of the process and of its components, as a snapshot that can be watched.
+
 use tokio::time::Instant;
 
 /// The life of the process. It only goes forwards.

@@ -1,3 +1,5 @@
+//! The life of a process from the first load to the last stop.
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::{

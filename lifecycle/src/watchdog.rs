@@ -1,3 +1,5 @@
+//! A runtime that no longer runs its tasks, noticed from outside of it.
+
 use std::{
     sync::{
         Arc,

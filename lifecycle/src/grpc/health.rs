@@ -1,3 +1,5 @@
+//! The gRPC health protocol, answered from the registry.
+
 use std::{
     pin::Pin,
     sync::Arc,

@@ -1,3 +1,5 @@
+//! A gRPC listener as a component.
+
 use std::{future::Future, net::SocketAddr, pin::Pin, time::Duration};
 
 use async_trait::async_trait;

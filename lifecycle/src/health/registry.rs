@@ -1,3 +1,5 @@
+//! What was reported of components, and what that makes of every name that is asked for.
+
 use std::collections::BTreeMap;
 
 use tokio::time::Instant;
