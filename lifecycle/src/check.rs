@@ -1,5 +1,9 @@
 //! Health that has to be asked for, as a component.
 
+mod clock;
+#[cfg(feature = "disk")]
+mod disk;
+
 use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;
@@ -11,10 +15,13 @@ use crate::{
     panic::{Panic, catch_future},
 };
 
-/// Asks something for its health every now and then, and reports the answer under its name.
+pub use self::clock::clock;
+#[cfg(feature = "disk")]
+pub use self::disk::{DiskAnswer, disk};
+
+/// Asks something for its health periodically, and reports the answer under its name.
 ///
-/// Probes read the last answer, however many they are, so that what is asked is asked once per
-/// interval. An answer that takes longer than `limit`, or a panic, is not ready.
+/// Probes read the last answer, however many they are: the question is asked once per interval. An answer that takes longer than `limit`, or a panic, is not ready.
 ///
 /// ```
 /// # use std::time::Duration;

@@ -69,6 +69,7 @@ pub struct StartContext {
     pub(crate) attempt: u32,
     pub(crate) cancelled: CancellationToken,
     pub(crate) health: Reporter,
+    pub(crate) detail: OnceLock<String>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -76,6 +77,12 @@ impl StartContext {
     /// Counts from 1 with each call of `start` in a row.
     pub fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    /// A few words for the log and the snapshot, as `listening on 127.0.0.1:8080`. The first ones
+    /// count.
+    pub fn describe(&self, detail: impl Into<String>) {
+        self.detail.get_or_init(|| detail.into());
     }
 
     /// Fires when the start is no longer wanted. The start itself is dropped anyway; this is for

@@ -4,14 +4,15 @@ use std::{error::Error as StdError, fmt};
 
 /// Why a component could not do what it was asked to.
 ///
-/// Any error converts with `?` and is then *transient*: a retry policy may try again.
-/// [`Error::permanent`] says that trying again is useless.
+/// Any error converts with `?`, those of `anyhow` and `eyre` and plain text included, and is then
+/// *transient*: a retry policy may try again. [`Error::permanent`] says that trying again is useless.
 ///
-/// It is deliberately not a `std::error::Error` itself, which is what lets `?` accept all of them.
+/// It is not a `std::error::Error` itself; if it were, `?` could not accept all of them.
 pub struct Error {
     source: Box<dyn StdError + Send + Sync>,
     permanent: bool,
     exit_code: Option<u8>,
+    next_step: Option<String>,
 }
 
 impl Error {
@@ -21,6 +22,7 @@ impl Error {
             source: source.into(),
             permanent: false,
             exit_code: None,
+            next_step: None,
         }
     }
 
@@ -39,6 +41,14 @@ impl Error {
         self
     }
 
+    /// What the operator should do about it, should this error be what ends the process:
+    /// `stop the other process, or choose another port`.
+    #[must_use]
+    pub fn with_next_step(mut self, next_step: impl Into<String>) -> Self {
+        self.next_step = Some(next_step.into());
+        self
+    }
+
     /// Whether trying again is useless.
     pub fn is_permanent(&self) -> bool {
         self.permanent
@@ -49,13 +59,18 @@ impl Error {
         self.exit_code
     }
 
+    /// The advice given with [`Error::with_next_step`].
+    pub fn next_step(&self) -> Option<&str> {
+        self.next_step.as_deref()
+    }
+
     /// The error underneath, for those who want to downcast it.
     pub fn source(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.source
     }
 }
 
-impl<E: StdError + Send + Sync + 'static> From<E> for Error {
+impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Error {
     fn from(source: E) -> Self {
         Self::new(source)
     }

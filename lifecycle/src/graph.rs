@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{ComponentSnapshot, Phase, Snapshot, State, builder::Declared};
+use crate::{ComponentSnapshot, Member, Phase, Snapshot, State};
 
 /// Everything that is wrong with what was declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,20 +66,20 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    pub(crate) fn of(declared: &[Declared]) -> Result<Self, BuildError> {
+    pub(crate) fn of(members: &[Member]) -> Result<Self, BuildError> {
         let mut problems = Vec::new();
         let mut index_of = BTreeMap::new();
-        for (index, Declared { component, .. }) in declared.iter().enumerate() {
+        for (index, Member { component, .. }) in members.iter().enumerate() {
             if index_of.insert(component.name(), index).is_some() {
                 problems.push(Problem::Duplicate(component.name().to_owned()));
             }
         }
-        if declared.is_empty() {
+        if members.is_empty() {
             problems.push(Problem::Empty);
         }
-        let mut below = vec![Vec::new(); declared.len()];
-        let mut above = vec![Vec::new(); declared.len()];
-        for (index, Declared { component, options }) in declared.iter().enumerate() {
+        let mut below = vec![Vec::new(); members.len()];
+        let mut above = vec![Vec::new(); members.len()];
+        for (index, Member { component, options }) in members.iter().enumerate() {
             for name in &options.after {
                 match index_of.get(&**name) {
                     Some(&other) => below[index].push(other),
@@ -105,13 +105,13 @@ impl Graph {
         for group in cycles(&above) {
             let names = group
                 .iter()
-                .map(|&i| declared[i].component.name().to_owned());
+                .map(|&i| members[i].component.name().to_owned());
             problems.push(Problem::Cycle(names.collect()));
         }
         if !problems.is_empty() {
             return Err(BuildError { problems });
         }
-        let background = inherit(declared, &below);
+        let background = inherit(members, &below);
         Ok(Self {
             below,
             above,
@@ -119,9 +119,16 @@ impl Graph {
         })
     }
 
-    pub(crate) fn snapshot(&self, declared: &[Declared]) -> Snapshot {
-        let name = |index: usize| declared[index].component.name().to_owned();
-        let components = (0..declared.len()).map(|index| ComponentSnapshot {
+    /// Those that start after this one, directly.
+    pub(crate) fn dependents(&self, index: usize) -> Vec<usize> {
+        let all = 0..self.below.len();
+        all.filter(|&other| self.below[other].contains(&index))
+            .collect()
+    }
+
+    pub(crate) fn snapshot(&self, members: &[Member]) -> Snapshot {
+        let name = |index: usize| members[index].component.name().to_owned();
+        let components = (0..members.len()).map(|index| ComponentSnapshot {
             name: name(index),
             state: State::Pending,
             since: Instant::now(),
@@ -130,6 +137,8 @@ impl Graph {
             after: self.below[index].iter().map(|&other| name(other)).collect(),
             foreground: !self.background[index],
             usable: false,
+            recalls: false,
+            detail: None,
         });
         Snapshot {
             phase: Phase::Loading,
@@ -138,10 +147,10 @@ impl Graph {
     }
 }
 
-/// Whatever comes after a background component is in the background itself.
-fn inherit(declared: &[Declared], below: &[Vec<usize>]) -> Vec<bool> {
-    let declared_so = |index: usize| declared[index].options.background;
-    (0..declared.len())
+/// A component that comes after a background component is in the background itself.
+fn inherit(members: &[Member], below: &[Vec<usize>]) -> Vec<bool> {
+    let declared_so = |index: usize| members[index].options.background;
+    (0..members.len())
         .map(|i| declared_so(i) || reachable(below, i).into_iter().any(declared_so))
         .collect()
 }

@@ -25,7 +25,7 @@ use tokio::{
 
 pub(crate) use self::registry::Role;
 use self::registry::{Entry, Registry, Service};
-use crate::shared::lock;
+use crate::lock::lock;
 
 /// Serving once every foreground component has started; stays so until the drain.
 pub const STARTUP: &str = "startup";
@@ -161,6 +161,11 @@ impl HealthSnapshot {
         };
         self.services.get(name).cloned().or_else(entry)
     }
+
+    /// Whether the service, or the entry, of this name serves.
+    pub fn is_serving(&self, name: &str) -> bool {
+        self.lookup(name).is_some_and(|service| service.serving)
+    }
 }
 
 /// The registry. Clones share it.
@@ -228,9 +233,7 @@ impl Health {
 
     /// Whether the service, or the entry, of this name serves.
     pub fn is_serving(&self, name: &str) -> bool {
-        self.snapshot()
-            .lookup(name)
-            .is_some_and(|service| service.serving)
+        self.snapshot().is_serving(name)
     }
 
     pub(crate) fn enter(&self, name: String, role: Role) -> Reporter {

@@ -1,23 +1,22 @@
 //! A supervisor for long-running services.
 //!
-//! It starts components in the order of their dependencies, watches them, tells the world how they
-//! are, and on SIGTERM stops them in reverse order within a time that is known beforehand.
+//! It starts components in the order of their dependencies, watches them, says how they are, and on
+//! SIGTERM stops them in reverse order within a time that is known beforehand.
 //!
 //! ```no_run
-//! # #[tokio::main] async fn main() -> std::process::ExitCode {
 //! use lifecycle::{Supervisor, worker};
 //!
-//! let supervisor = Supervisor::builder()
-//!     .add(worker("greeter", |cx| async move {
+//! #[tokio::main]
+//! async fn main() -> std::process::ExitCode {
+//!     let greeter = worker("greeter", |cx| async move {
 //!         println!("hello");
 //!         cx.stopping().await;
 //!         println!("good-bye");
 //!         Ok(())
-//!     }))
-//!     .build()
-//!     .expect("one component, no dependencies");
-//! supervisor.run().await.into()
-//! # }
+//!     });
+//!     let supervisor = Supervisor::builder().add(greeter).build();
+//!     supervisor.expect("one component, no dependencies").run().await.into()
+//! }
 //! ```
 //!
 //! The process goes through phases, each component through states of its own:
@@ -29,13 +28,17 @@
 //!            bottom up             (delay)     top down    top down
 //! ```
 //!
-//! * [`Component`] is what one implements; [`worker`] makes one from a function.
-//! * [`check`] makes one that asks something for its health every now and then.
-//! * [`Watchdog`] notices that the runtime is starved.
-//! * [`Builder`] takes them, with their order, retries, restarts and limits.
+//! * [`Component`] is the trait to implement; [`worker`] makes a component from a function.
+//! * [`ComponentExt`] says where it stands among the others, its limits, and what follows when it
+//!   fails. [`Builder`] takes components, and what concerns the process as a whole.
 //! * [`Supervisor::run`] returns an [`Outcome`], which is an exit code with an explanation.
 //! * [`health`] says who is healthy, who is not, and why.
-//! * [`retry`] is the loop around whatever may fail for a while.
+//! * [`check`] makes a component that asks for the health of something periodically; [`clock`] and
+//!   `disk` are two of them. [`Watchdog`] notices a starved runtime.
+//! * [`resource`] makes a component from a function that opens something and one that closes it,
+//!   and hands the open thing to its dependents; [`repeat`] makes one that works in turns.
+//!   [`Gauges`] samples values.
+//! * [`retry`] is the loop around work that may fail for a while.
 //! * `grpc` and `admin`, behind features of the same names, are listeners with health inside.
 //!
 //! # Waiting for a dependency
@@ -46,7 +49,7 @@
 //!
 //! ```no_run
 //! # use std::time::Duration;
-//! # use lifecycle::{Component, Error, StartContext, Supervisor, async_trait, worker};
+//! # use lifecycle::{Component, ComponentExt, Error, StartContext, Supervisor, async_trait, worker};
 //! struct Log;
 //!
 //! #[async_trait]
@@ -64,25 +67,20 @@
 //!
 //! # let projector = worker("projector", |cx| async move { cx.stopping().await; Ok(()) });
 //! # let server = worker("grpc", |cx| async move { cx.stopping().await; Ok(()) });
-//! # #[cfg(feature = "backoff")]
+//! # let retry = lifecycle::Fixed::every(Duration::from_secs(1));
 //! Supervisor::builder()
-//!     .add(Log)
-//!     .retry(lifecycle::exponential(Duration::from_millis(100), Duration::from_secs(5)))
-//!     .in_background()
-//!     // In the background as well, because what it comes after is.
-//!     .add(projector)
-//!     .after(["log"])
-//!     // Binds at once, and still drains and stops before what it uses.
-//!     .add(server)
-//!     .stops_before(["projector", "log"])
+//!     .add(Log.in_background().retry(retry))
+//!     // In the background as well, because the log is.
+//!     .add(projector.after(["log"]))
+//!     // Binds at once, and still drains and stops before the parts that it uses.
+//!     .add(server.stops_before(["projector", "log"]))
 //! # ;
 //! ```
 //!
 //! # Limits
 //!
-//! A restart concerns the failed component alone; dependents are not restarted with it, and have
-//! to live with a dependency that comes back. A component that blocks its thread cannot be ended,
-//! only named: the runtime it runs on then ends with `shutdown_background`, or with the process.
+//! A component that blocks its thread cannot be ended, only named: the runtime it runs on then ends
+//! with `shutdown_background`, or with the process.
 
 #[cfg(feature = "admin")]
 pub mod admin;
@@ -90,15 +88,21 @@ mod builder;
 mod check;
 mod component;
 mod error;
+mod failure;
+mod gauges;
 mod graph;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 pub mod health;
+mod lock;
+mod member;
 mod node;
 mod observer;
 mod outcome;
 mod panic;
 mod policy;
+mod repeat;
+mod resource;
 mod retry;
 mod shared;
 mod signal;
@@ -106,6 +110,7 @@ mod signal;
 pub mod socket;
 mod state;
 mod supervisor;
+mod timing;
 mod watchdog;
 
 /// For implementing [`Component`].
@@ -113,21 +118,32 @@ pub use async_trait::async_trait;
 /// What [`RunContext::token`] and [`retry`] speak.
 pub use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "disk")]
+pub use crate::check::{DiskAnswer, disk};
 #[cfg(feature = "backoff")]
 pub use crate::retry::exponential;
 pub use crate::{
     builder::Builder,
-    check::{Check, check},
+    check::{Check, check, clock},
     component::{Component, RunContext, StartContext, StopContext, Worker, worker},
     error::Error,
+    failure::{Consequence, Failure, FailureKind},
+    gauges::{Gauges, Sample},
     graph::{BuildError, Problem},
     health::Health,
+    member::{ComponentExt, Member},
     observer::{Event, Observer, Step, StepEnd},
-    outcome::{Cause, Failure, FailureKind, Laggard, Outcome},
+    outcome::{Cause, Laggard, Outcome},
     policy::{OnFailure, OnFinish, Restart},
+    repeat::{Repeat, Turn, repeat},
+    resource::{Resource, Slot, resource},
     retry::{Abandoned, Attempt, Fixed, RetryPolicy, retry},
     signal::{MockSignals, Signal, Signals},
     state::{ComponentSnapshot, Phase, Snapshot, State},
     supervisor::{Handle, Supervisor},
     watchdog::Watchdog,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -11,36 +11,22 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::link::Link;
-use self::link::{flatten, step_end};
+use self::link::{Attempted, End, Exit};
 use crate::{
-    Component, Failure, FailureKind, OnFailure, Phase, RunContext, State, Step, StepEnd,
-    StopContext,
-    builder::Options,
-    health::Status,
-    shared::{Budget, Trigger},
+    Component, Consequence, Failure, FailureKind, OnFailure, Phase, RunContext, State, Step,
+    StepEnd, StopContext, health::Status, member::Options,
 };
 
 pub(crate) struct Node {
     pub(crate) component: Box<dyn Component>,
     pub(crate) options: Options,
     pub(crate) link: Link,
-}
-
-/// How the working part of a life ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// Asked to stop, and it did; or it had finished before.
-    Asked,
-    /// Asked to stop, but the run had to be cut off.
-    Forced,
-    /// The start or the run failed.
-    Failed,
-    /// Between a stop and the next start: there is nothing to stop.
-    AlreadyStopped(StepEnd),
+    /// By when the run that was asked to end, and the drain after it, have to be over.
+    pub(crate) drain_by: Option<Instant>,
 }
 
 impl Node {
@@ -61,7 +47,7 @@ impl Node {
         if self.link.state() != State::Draining {
             self.link.become_state(State::Draining);
         }
-        if end == End::Asked && !self.drain(budget).await {
+        if end == End::Asked && !self.drain(budget.drain_by).await {
             end = End::Forced;
         }
         self.link.become_state(State::Drained);
@@ -76,97 +62,129 @@ impl Node {
     /// Starts and runs, again and again if that is the policy, until there is nothing more to do.
     async fn work(&mut self) -> End {
         loop {
-            let (step, kind) = match self.start().await {
-                Ok(true) => match self.run().await {
-                    Ok(end) => return end,
-                    Err(kind) => (Step::Run, kind),
+            let exit = match self.start().await {
+                Ok(()) => self.run().await,
+                Err(exit) => exit,
+            };
+            let delay = match exit {
+                Exit::Over(end) => return end,
+                Exit::Failed(step, kind) => match self.fail(step, kind).await {
+                    Some(delay) => delay,
+                    None => return End::Failed,
                 },
-                Ok(false) => return self.link.ended(State::Ended),
-                Err(kind) => (Step::Start, kind),
+                Exit::Recalled(end) => match self.step_aside(end).await {
+                    true => Duration::ZERO,
+                    false => return end.unwrap_or(End::Failed),
+                },
             };
-            let failure = Failure {
-                component: self.link.name.clone(),
-                step,
-                kind,
-                stopping: false,
-            };
-            let text = failure.kind.to_string();
-            self.link.shared.failed(failure);
-            let Some(delay) = self.restart_delay(step) else {
-                return self.give_up(step, text);
-            };
-            self.link.health.supervise(Status::NotReady(format!(
-                "restarting in {delay:.1?} after it failed: {text}"
-            )));
             self.link.become_state(State::Stopping);
             let stop = self.stop(Instant::now() + self.options.stop_timeout).await;
             self.link.become_state(State::Backoff);
             tokio::select! {
                 biased;
-                () = self.link.wait_for_phase(Phase::Leaving) => {
-                    return End::AlreadyStopped(stop);
-                }
+                () = self.link.wait_for_phase(Phase::Leaving) => {}
                 () = sleep(delay) => {}
+            }
+            if !self.link.wait_for_dependencies().await {
+                return End::AlreadyStopped(stop);
             }
         }
     }
 
-    /// Whether to start again. A first start that fails has had its retries.
-    fn restart_delay(&mut self, step: Step) -> Option<Duration> {
-        let snapshot = self.link.shared.snapshot.borrow();
-        let me = &snapshot.components[self.link.index];
-        let never_ran = step == Step::Start && me.restarts == 0;
-        if never_ran || snapshot.phase >= Phase::Leaving {
-            return None;
+    /// Puts a failure on record and does what follows from it. Returns the wait before the restart,
+    /// if there is one.
+    async fn fail(&mut self, step: Step, kind: FailureKind) -> Option<Duration> {
+        let consequence = self.consequence(step);
+        let text = kind.to_string();
+        let (link, component) = (&self.link, self.link.name.clone());
+        link.shared.failed(Failure {
+            component,
+            step,
+            kind,
+            consequence,
+        });
+        if let Consequence::Restart(delay) = consequence {
+            link.health.supervise(Status::NotReady(format!(
+                "restarting in {delay:.1?} after it failed: {text}"
+            )));
+            if !self.restarts_dependents() || link.recall_dependents().await {
+                return Some(delay);
+            }
+        } else {
+            link.health.supervise(Status::Failed(text));
         }
-        drop(snapshot);
+        link.end(consequence);
+        None
+    }
+
+    /// A first start that fails has had its retries: what has never worked is not restarted.
+    fn consequence(&mut self, step: Step) -> Consequence {
+        let shared = &self.link.shared;
+        let (phase, ran) = {
+            let snapshot = shared.snapshot.borrow();
+            let restarts = snapshot.components[self.link.index].restarts;
+            (snapshot.phase, step == Step::Run || restarts > 0)
+        };
+        let without = match step {
+            Step::Start if shared.keep_on_failure => Consequence::Kept,
+            Step::Load | Step::Start | Step::Run | Step::Drain | Step::Stop => {
+                Consequence::Shutdown
+            }
+        };
         match &mut self.options.on_failure {
-            OnFailure::Restart(restart) => restart.next_delay(),
-            OnFailure::Fatal | OnFailure::Ignore => None,
+            OnFailure::Ignore if step == Step::Run => Consequence::Ignored,
+            _ if phase >= Phase::Leaving => Consequence::WhileStopping,
+            OnFailure::Restart(restart) if ran => {
+                restart.next_delay().map_or(without, Consequence::Restart)
+            }
+            OnFailure::Restart(_) | OnFailure::Fatal | OnFailure::Ignore => without,
         }
     }
 
-    fn give_up(&self, step: Step, text: String) -> End {
-        self.link.health.supervise(Status::Failed(text));
-        self.link
-            .shared
-            .become_state(self.link.index, State::Ended, false);
-        let ignored = matches!(self.options.on_failure, OnFailure::Ignore);
-        if !(ignored && step == Step::Run) {
-            self.link
-                .shared
-                .trigger(Trigger::Failed(self.link.name.clone()));
+    fn restarts_dependents(&self) -> bool {
+        match &self.options.on_failure {
+            OnFailure::Restart(restart) => restart.concerns_dependents(),
+            OnFailure::Fatal | OnFailure::Ignore => false,
         }
-        End::Failed
     }
 
-    /// `Ok(false)`: no longer wanted.
-    async fn start(&mut self) -> Result<bool, FailureKind> {
+    /// A dependency will be restarted. `false`: the process stops instead.
+    async fn step_aside(&mut self, end: Option<End>) -> bool {
+        let Some(end) = end else {
+            let wanted = self.link.recall_dependents().await;
+            if !wanted {
+                self.link.become_state(State::Ended);
+            }
+            return wanted;
+        };
+        if end == End::Asked {
+            self.drain(Instant::now() + self.options.drain_timeout)
+                .await;
+        }
+        self.link.become_state(State::Drained);
+        true
+    }
+
+    async fn start(&mut self) -> Result<(), Exit> {
         let Self {
             component,
             options,
             link,
+            drain_by: _,
         } = self;
         link.become_state(State::Starting);
         if let Some(policy) = &mut options.retry {
             policy.reset();
         }
         let began = Instant::now();
-        let mut number = 0;
-        loop {
-            number += 1;
-            if number == 1 {
-                link.health
-                    .supervise(Status::NotReady("starting".to_owned()));
-            }
+        link.health
+            .supervise(Status::NotReady("starting".to_owned()));
+        for number in 1.. {
             let kind = match link.attempt(component, number, options.start_timeout).await {
-                Ok(true) => {
-                    link.health.ready_unless_told();
-                    link.shared.become_state(link.index, State::Running, true);
-                    return Ok(true);
-                }
-                Ok(false) => return Ok(false),
-                Err(kind) => kind,
+                Attempted::Up => break,
+                Attempted::CalledOff => return Err(link.called_off()),
+                Attempted::Recalled => return Err(Exit::Recalled(None)),
+                Attempted::Failed(kind) => kind,
             };
             let next = match (&kind, &mut options.retry) {
                 (FailureKind::Error(error), Some(policy)) if !error.is_permanent() => {
@@ -178,21 +196,28 @@ impl Node {
             if options.retry.is_some() {
                 link.report_attempt(&kind, number, next, began.elapsed());
             }
-            let Some(delay) = next else { return Err(kind) };
+            let Some(delay) = next else {
+                return Err(Exit::Failed(Step::Start, kind));
+            };
             tokio::select! {
                 biased;
-                () = link.wait_for_phase(Phase::Leaving) => return Ok(false),
+                () = link.wait_for_phase(Phase::Leaving) => return Err(link.called_off()),
+                () = link.recalled() => return Err(Exit::Recalled(None)),
                 () = sleep(delay) => {}
             }
         }
+        link.health.ready_unless_told();
+        link.shared.become_state(link.index, State::Running, true);
+        Ok(())
     }
 
     /// Runs until it ends by itself or, on its turn, has been asked to.
-    async fn run(&mut self) -> Result<End, FailureKind> {
+    async fn run(&mut self) -> Exit {
         let Self {
             component,
             options,
             link,
+            drain_by,
         } = self;
         let cx = RunContext {
             stopping: CancellationToken::new(),
@@ -200,55 +225,52 @@ impl Node {
             health: link.health.clone(),
             laggards: link.laggards(),
         };
-        let mut passage = link.pass(Step::Run);
+        let passage = link.pass(Step::Run);
         let mut run = pin!(link.guard(component.run(&cx)));
         let budget = tokio::select! {
             biased;
             result = &mut run => {
-                passage.end = step_end(&result);
-                drop(passage);
+                passage.leave(&result);
                 return link.ended_by_itself(result, options.on_finish);
             }
-            budget = link.wait_for_turn(Phase::Draining, State::is_drained) => budget,
+            budget = link.wait_for_turn(Phase::Draining, State::is_drained) => Some(budget),
+            () = link.recalled_and_free() => None,
         };
-        let deadline = budget.drain_by.min(Instant::now() + options.drain_timeout);
+        let limit = Instant::now() + options.drain_timeout;
+        let deadline = budget.map_or(limit, |budget| budget.drain_by.min(limit));
+        *drain_by = Some(deadline);
         cx.deadline.get_or_init(|| deadline);
         link.become_state(State::Draining);
         cx.stopping.cancel();
-        let Ok(result) = timeout_at(deadline, &mut run).await else {
-            passage.end = StepEnd::TimedOut;
-            link.shared.lagged(&link.name, "run".to_owned());
-            return Ok(End::Forced);
+        let end = link.finish(Step::Run, passage, deadline, run).await;
+        let end = match end {
+            StepEnd::Done => End::Asked,
+            StepEnd::TimedOut => End::Forced,
+            StepEnd::Failed | StepEnd::Panicked | StepEnd::Cancelled => End::Failed,
         };
-        passage.end = step_end(&result);
-        match flatten(result) {
-            Ok(()) => Ok(End::Asked),
-            Err(kind) => {
-                let component = link.name.clone();
-                link.shared.failed(Failure {
-                    component,
-                    step: Step::Run,
-                    kind,
-                    stopping: true,
-                });
-                Ok(End::Failed)
-            }
+        match budget {
+            Some(_) => Exit::Over(end),
+            None => Exit::Recalled(Some(end)),
         }
     }
 
     /// Whether it was done in time.
-    async fn drain(&mut self, budget: Budget) -> bool {
+    async fn drain(&mut self, by: Instant) -> bool {
         let Self {
             component,
             options,
             link,
+            drain_by,
         } = self;
-        let deadline = budget.drain_by.min(Instant::now() + options.drain_timeout);
+        let limit = || Instant::now() + options.drain_timeout;
+        let deadline = by.min(drain_by.take().unwrap_or_else(limit));
         let cx = StopContext {
             deadline,
             laggards: link.laggards(),
         };
-        link.step(Step::Drain, deadline, component.drain(&cx)).await != StepEnd::TimedOut
+        let passage = link.pass(Step::Drain);
+        let drain = link.guard(component.drain(&cx));
+        link.finish(Step::Drain, passage, deadline, drain).await != StepEnd::TimedOut
     }
 
     async fn stop(&mut self, by: Instant) -> StepEnd {
@@ -256,6 +278,7 @@ impl Node {
             component,
             options,
             link,
+            drain_by: _,
         } = self;
         if link.state() != State::Stopping {
             link.become_state(State::Stopping);
@@ -265,7 +288,9 @@ impl Node {
             deadline,
             laggards: link.laggards(),
         };
-        link.step(Step::Stop, deadline, component.stop(&cx)).await
+        let passage = link.pass(Step::Stop);
+        let stop = link.guard(component.stop(&cx));
+        link.finish(Step::Stop, passage, deadline, stop).await
     }
 }
 

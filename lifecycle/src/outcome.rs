@@ -2,73 +2,7 @@
 
 use std::{fmt, process::ExitCode, time::Duration};
 
-use crate::{Error, Signal, Snapshot, Step};
-
-/// What went wrong in one step of one component.
-#[derive(Debug)]
-pub struct Failure {
-    pub component: String,
-    pub step: Step,
-    pub kind: FailureKind,
-    /// Whether the component was being stopped then: its run had been asked to end, or was over.
-    pub stopping: bool,
-}
-
-/// How it went wrong.
-#[derive(Debug)]
-pub enum FailureKind {
-    Error(Error),
-    /// The message of the panic and its place.
-    Panic(String),
-    /// It was given this long.
-    TimedOut(Duration),
-    /// Its run returned though nobody had asked it to stop.
-    EndedEarly,
-}
-
-impl Failure {
-    /// What this failure alone would make of the process.
-    pub fn exit_code(&self) -> u8 {
-        let chosen = match &self.kind {
-            FailureKind::Error(error) => error.exit_code(),
-            FailureKind::Panic(_) => Some(SOFTWARE),
-            FailureKind::TimedOut(_) | FailureKind::EndedEarly => None,
-        };
-        chosen.unwrap_or(match self.step {
-            Step::Load => CONFIG,
-            Step::Start => UNAVAILABLE,
-            Step::Run | Step::Drain | Step::Stop => SOFTWARE,
-        })
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            component,
-            step,
-            kind,
-            stopping: _,
-        } = self;
-        write!(f, "{component}: {step:?}: {kind}")
-    }
-}
-
-impl fmt::Display for FailureKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(error) => error.fmt(f),
-            Self::Panic(message) => write!(f, "panicked: {message}"),
-            Self::TimedOut(limit) => write!(f, "not done within {limit:.1?}"),
-            Self::EndedEarly => f.write_str("ended though nobody asked it to"),
-        }
-    }
-}
-
-// The names and numbers are those of sysexits.h.
-const UNAVAILABLE: u8 = 69;
-const SOFTWARE: u8 = 70;
-const CONFIG: u8 = 78;
+use crate::{Consequence, Failure, Signal, Snapshot, failure::SOFTWARE};
 
 /// What made the process stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,8 +12,10 @@ pub enum Cause {
     Requested,
     /// This component failed; the failures say how.
     Failed(String),
-    /// This component has done its work, and with it the process.
+    /// The run of this component is over, and it was the work of the process.
     Finished(String),
+    /// The runs of all components are over.
+    AllFinished,
 }
 
 /// Something that did not end in time and was cut off.
@@ -116,27 +52,36 @@ impl Outcome {
         self.exit_code() == 0 && self.laggards.is_empty()
     }
 
-    /// 128+n after a second signal; else that of the failure that ended the process; else that of
-    /// the first failure during the stop; 0 when the stop was clean. Laggards count only when the
-    /// supervisor is strict, and failures only when they were not ignored or cured by a restart.
+    /// 128+n after a second signal; else that of [`Outcome::culprit`]; else 70 if the supervisor is
+    /// strict and something was cut off; else 0.
     pub fn exit_code(&self) -> u8 {
         if let Some(signal) = self.killed_by {
             return 128 + signal.number();
         }
-        let culprit = match &self.cause {
-            // The last failure is the one that no restart was left for.
-            Cause::Failed(name) => self
-                .failures
-                .iter()
-                .rfind(|failure| failure.component == *name && !failure.stopping),
-            Cause::Signal(_) | Cause::Requested | Cause::Finished(_) => None,
-        };
-        let stopping = || self.failures.iter().find(|failure| failure.stopping);
-        match culprit.or_else(stopping) {
+        match self.culprit() {
             Some(failure) => failure.exit_code(),
             None if self.strict && !self.laggards.is_empty() => SOFTWARE,
             None => 0,
         }
+    }
+
+    /// The failure that decides: the one that ended the process, else the first that was kept, else
+    /// the first during the stop. Failures that were ignored, or cured by a restart, do not count.
+    pub fn culprit(&self) -> Option<&Failure> {
+        let ended = match &self.cause {
+            // The last failure is the one that no restart was left for.
+            Cause::Failed(name) => self.failures.iter().rfind(|failure| {
+                failure.component == *name && failure.consequence == Consequence::Shutdown
+            }),
+            Cause::Signal(_) | Cause::Requested | Cause::Finished(_) | Cause::AllFinished => None,
+        };
+        let first = |wanted| {
+            let mut all = self.failures.iter();
+            all.find(|failure| failure.consequence == wanted)
+        };
+        ended
+            .or_else(|| first(Consequence::Kept))
+            .or_else(|| first(Consequence::WhileStopping))
     }
 }
 
@@ -146,27 +91,42 @@ impl From<Outcome> for ExitCode {
     }
 }
 
+/// One line: what ended the process, what else went wrong, and what to do about it.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            cause,
-            up,
-            stop_took,
-            ..
-        } = self;
-        match cause {
-            Cause::Signal(signal) => write!(f, "stopped by {signal:?}")?,
-            Cause::Requested => f.write_str("stopped on request")?,
-            Cause::Failed(component) => write!(f, "stopped by a failure of {component}")?,
-            Cause::Finished(component) => write!(f, "stopped because {component} is done")?,
+        let Self { up, stop_took, .. } = self;
+        let culprit = self.culprit();
+        match (&self.cause, culprit) {
+            (Cause::Failed(_), Some(failure)) => write!(f, "stopped because {failure}")?,
+            (Cause::Failed(component), None) => write!(f, "stopped because {component} failed")?,
+            (Cause::Signal(signal), _) => write!(f, "stopped by {signal}")?,
+            (Cause::Requested, _) => f.write_str("stopped on request")?,
+            (Cause::Finished(component), _) => write!(f, "stopped because {component} is done")?,
+            (Cause::AllFinished, _) => f.write_str("stopped because everything is done")?,
         }
-        write!(f, " after {up:.1?}, in {stop_took:.1?}")?;
-        for failure in &self.failures {
+        if let Some(killer) = self.killed_by {
+            write!(f, ", cut short by {killer}")?;
+        }
+        let told = |failure: &Failure| {
+            matches!(self.cause, Cause::Failed(_))
+                && culprit.is_some_and(|culprit| std::ptr::eq(culprit, failure))
+        };
+        for failure in self.failures.iter().filter(|failure| !told(failure)) {
             write!(f, "; {failure}")?;
         }
         for Laggard { component, what } in &self.laggards {
-            write!(f, "; {component}: gave up on {what}")?;
+            write!(
+                f,
+                "; {component}: {what} did not end in time and was cut off"
+            )?;
         }
-        Ok(())
+        write!(
+            f,
+            "; it was up for {up:.1?} and took {stop_took:.1?} to stop"
+        )?;
+        match culprit {
+            Some(failure) => write!(f, "; next step: {}", failure.next_step()),
+            None => Ok(()),
+        }
     }
 }

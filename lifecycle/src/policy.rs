@@ -14,8 +14,8 @@ pub enum OnFailure {
     Fatal,
     /// The component is stopped and started again.
     Restart(Restart),
-    /// The process goes on without it. It no longer counts for readiness or liveness, only where a
-    /// service requires it by name.
+    /// The process goes on without it. It counts neither for readiness nor for liveness, only where
+    /// a service requires it by name.
     Ignore,
 }
 
@@ -35,6 +35,7 @@ pub struct Restart {
     max: usize,
     within: Duration,
     backoff: Box<dyn RetryPolicy>,
+    with_dependents: bool,
     recent: VecDeque<Instant>,
 }
 
@@ -45,8 +46,25 @@ impl Restart {
             max,
             within,
             backoff: Box::new(backoff),
+            with_dependents: false,
             recent: VecDeque::new(),
         }
+    }
+
+    /// The components that come [`after`](crate::ComponentExt::after) it, directly or not, are
+    /// restarted with it: they drain and stop before it is stopped, and start once it runs again.
+    /// Erlang calls this `rest_for_one`. Without it, dependents have to live with a dependency that
+    /// goes and comes back. Jobs that have finished are not repeated.
+    #[must_use]
+    pub fn with_dependents(self) -> Self {
+        Self {
+            with_dependents: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn concerns_dependents(&self) -> bool {
+        self.with_dependents
     }
 
     /// The wait before the next restart, or `None` if the budget is spent.

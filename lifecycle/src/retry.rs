@@ -88,7 +88,7 @@ impl RetryPolicy for Fixed {
 }
 
 /// A failed attempt, and what follows.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
     /// Counts from 1.
     pub number: u32,
@@ -178,19 +178,14 @@ where
     }
 }
 
-pub(crate) fn warn(what: &str, attempt: &Attempt<'_>) {
-    let Attempt {
-        number,
-        error,
-        next,
-        elapsed,
-    } = attempt;
+fn warn(what: &str, attempt: &Attempt<'_>) {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     tracing::warn!(
-        component = what,
-        attempt = number,
-        %error,
-        next_ms = next.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-        elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        what,
+        attempt = attempt.number,
+        error = %attempt.error,
+        next_ms = attempt.next.map(millis),
+        elapsed_ms = millis(attempt.elapsed),
         "attempt failed",
     );
 }

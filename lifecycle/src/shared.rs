@@ -3,10 +3,9 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use tokio::{
@@ -15,7 +14,8 @@ use tokio::{
 };
 
 use crate::{
-    Event, Failure, Health, Laggard, Observer, Phase, Signal, Snapshot, State, panic::catch,
+    Event, Failure, Health, Laggard, Observer, Phase, Signal, Snapshot, State, lock::lock,
+    panic::catch, timing::Budget,
 };
 
 /// Failures that are remembered: a component that is restarted for years must not fill the memory,
@@ -29,23 +29,8 @@ pub(crate) enum Trigger {
     Requested,
     Failed(String),
     Finished(String),
-}
-
-/// The moments by which everything has to be over.
-#[derive(Clone, Copy)]
-pub(crate) struct Budget {
-    pub(crate) drain_by: Instant,
-    pub(crate) stop_by: Instant,
-}
-
-impl Budget {
-    pub(crate) fn starting_now(drain: Option<Duration>, total: Duration) -> Self {
-        let now = Instant::now();
-        Self {
-            drain_by: now + drain.unwrap_or(total * 3 / 4).min(total),
-            stop_by: now + total,
-        }
-    }
+    /// No component is left that could still do anything.
+    AllEnded,
 }
 
 pub(crate) struct Shared {
@@ -58,12 +43,7 @@ pub(crate) struct Shared {
     pub(crate) laggards: Mutex<Vec<Laggard>>,
     /// For each component, whether a thread is inside one of its hooks right now.
     pub(crate) polled: Vec<AtomicBool>,
-}
-
-/// What is behind these locks is valid after every single statement, so that a panic elsewhere is
-/// no reason to panic here.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) keep_on_failure: bool,
 }
 
 impl Shared {
@@ -80,6 +60,7 @@ impl Shared {
         let mut observers = lock(&self.observers);
         let mut from = to;
         let mut name = String::new();
+        let mut all_ended = false;
         let went = self.snapshot.send_if_modified(|snapshot| {
             let component = &mut snapshot.components[index];
             if component.state.is_terminal() {
@@ -88,6 +69,7 @@ impl Shared {
             }
             from = std::mem::replace(&mut component.state, to);
             component.usable = usable;
+            component.recalls &= !to.is_released();
             component.since = Instant::now();
             name.clone_from(&component.name);
             match to {
@@ -95,6 +77,8 @@ impl Shared {
                 State::Backoff => component.restarts += 1,
                 _ => {}
             }
+            let mut components = snapshot.components.iter();
+            all_ended = components.all(|component| component.state == State::Ended);
             true
         });
         if !went {
@@ -112,6 +96,24 @@ impl Shared {
                 to,
             },
         );
+        if all_ended {
+            self.trigger(Trigger::AllEnded);
+        }
+    }
+
+    /// What a component says about itself.
+    pub(crate) fn describe(&self, index: usize, detail: Option<String>) {
+        self.snapshot
+            .send_modify(|snapshot| snapshot.components[index].detail = detail);
+    }
+
+    /// Asks the dependents of a component to stop, until it is released.
+    pub(crate) fn recall(&self, index: usize) {
+        self.snapshot.send_modify(|snapshot| {
+            let component = &mut snapshot.components[index];
+            component.recalls = true;
+            component.usable = false;
+        });
     }
 
     pub(crate) fn emit(&self, event: &Event<'_>) {
@@ -129,12 +131,12 @@ impl Shared {
     }
 
     pub(crate) fn trigger(&self, trigger: Trigger) {
-        // Without a receiver the supervisor has returned, and there is nothing left to stop.
+        // Without a receiver the supervisor has returned: there is nothing left to stop.
         self.triggers.send(trigger).ok();
     }
 
     pub(crate) fn failed(&self, failure: Failure) {
-        tracing::error!(component = failure.component, "{failure}");
+        self.emit(&Event::Failure(&failure));
         let mut failures = lock(&self.failures);
         if failures.len() == FAILURES_MAX {
             failures.pop_front();
@@ -143,7 +145,7 @@ impl Shared {
     }
 
     pub(crate) fn lagged(&self, component: &str, what: String) {
-        tracing::warn!(component, what, "did not end in time and was cut off");
+        tracing::warn!("{what} did not end in time and was cut off");
         lock(&self.laggards).push(Laggard {
             component: component.to_owned(),
             what,
@@ -159,7 +161,7 @@ fn tell(observers: &mut [Box<dyn Observer>], event: &Event<'_>) {
     }
 }
 
-/// Waits until the snapshot is as wanted. The sender lives in `Shared`, which whoever waits holds.
+/// Waits until the snapshot is as wanted. The sender lives in `Shared`, which everyone who waits holds.
 pub(crate) async fn until(
     view: &mut watch::Receiver<Snapshot>,
     wanted: impl FnMut(&Snapshot) -> bool,

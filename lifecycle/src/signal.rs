@@ -9,7 +9,7 @@ pub enum Signal {
     Terminate,
     /// SIGINT: leave.
     Interrupt,
-    /// SIGQUIT: say where you are and go at once.
+    /// SIGQUIT: log the snapshot and end at once.
     Quit,
 }
 
@@ -21,6 +21,17 @@ impl Signal {
             Self::Quit => 3,
             Self::Terminate => 15,
         }
+    }
+}
+
+/// The name by which `kill` knows it.
+impl std::fmt::Display for Signal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Terminate => "SIGTERM",
+            Self::Interrupt => "SIGINT",
+            Self::Quit => "SIGQUIT",
+        })
     }
 }
 

@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::{Error, RunContext};
+use crate::{Error, RunContext, StartContext};
 
 /// The address a listener got, once it has one. Clones are of the same listener.
 #[derive(Clone, Debug)]
@@ -65,12 +65,12 @@ impl Socket {
         Bound(self.bound.subscribe())
     }
 
-    pub(crate) async fn bind(&mut self) -> Result<(), Error> {
-        let Self { wanted, .. } = self;
-        let told = |error| Error::new(format!("cannot listen on {wanted}: {error}"));
-        let listener = TcpListener::bind(*wanted).await.map_err(told)?;
-        let address = listener.local_addr().map_err(told)?;
-        tracing::info!(%address, "listening");
+    pub(crate) async fn bind(&mut self, cx: &StartContext) -> Result<(), Error> {
+        let wanted = self.wanted;
+        let refused = |error| cannot_listen(wanted, &error);
+        let listener = TcpListener::bind(wanted).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        cx.describe(format!("listening on {address}"));
         self.bound.send_replace(Some(address));
         self.listener = Some(listener);
         Ok(())
@@ -93,6 +93,17 @@ impl Socket {
     pub(crate) fn close(&mut self) {
         self.listener = None;
     }
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Error {
+    use io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+    let next_step = match error.kind() {
+        AddrInUse => "stop the process that uses this port, or choose another one",
+        AddrNotAvailable => "choose an address that this machine has",
+        PermissionDenied => "choose a port above 1023, or run with more rights",
+        _ => "choose another address",
+    };
+    Error::new(format!("cannot listen on {address}: {error}")).with_next_step(next_step)
 }
 
 /// The open connections of one server.

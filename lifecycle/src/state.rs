@@ -29,9 +29,11 @@ pub enum Phase {
 /// Pending ─▶ Skipped                            called off before it started
 /// Starting | Running ─▶ Ended ─▶ Draining       over before its turn to be stopped
 /// Starting | Running ─▶ Stopping ─▶ Backoff     failed and will be restarted
+/// Running ─▶ Draining ─▶ Drained ─▶ Stopping ─▶ Backoff
+///                                               restarted with a component that it comes after
 /// Backoff ─▶ Starting                           restarted
 /// Backoff ─▶ Stopped | Failed                   called off before it was restarted
-/// any that is not gone ─▶ Forced                cut off
+/// any state that is not final ─▶ Forced         cut off
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
@@ -43,7 +45,7 @@ pub enum State {
     Running,
     /// Its run, or its start, is over; it waits for its turn to be stopped.
     Ended,
-    /// Failed and released; it will start again.
+    /// Released; it will start again.
     Backoff,
     /// Finishes its work.
     Draining,
@@ -78,7 +80,7 @@ impl State {
         Self::Skipped,
     ];
 
-    /// The table of legal transitions. Whatever is not gone may be forced at any time.
+    /// The table of legal transitions. Every state that is not final may become `Forced`.
     pub fn may_become(self, next: Self) -> bool {
         if next == Self::Forced {
             return !self.is_terminal();
@@ -104,6 +106,11 @@ impl State {
             self,
             Self::Stopped | Self::Failed | Self::Forced | Self::Skipped
         )
+    }
+
+    /// Whether it holds nothing that it got from the components below it.
+    pub(crate) fn is_released(self) -> bool {
+        self.is_terminal() || matches!(self, Self::Pending | Self::Backoff | Self::Ended)
     }
 
     /// Whether nothing flows through it any more, so that those below may drain.
@@ -138,6 +145,10 @@ pub struct ComponentSnapshot {
     pub foreground: bool,
     /// Whether dependents that have not started yet may do so.
     pub usable: bool,
+    /// What it said about itself when it started, as `listening on 127.0.0.1:8080`.
+    pub detail: Option<String>,
+    /// Its dependents have to stop, because it will be restarted.
+    pub(crate) recalls: bool,
 }
 
 impl Snapshot {

@@ -1,6 +1,6 @@
 //! The life of a process from the first load to the last stop.
 
-use std::{sync::Arc, time::Duration};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -11,13 +11,14 @@ use tokio::{
 use tracing::Instrument;
 
 use crate::{
-    Builder, Cause, Error, Event, Failure, FailureKind, Health, Outcome, Phase, Signal, Signals,
-    Snapshot, State, Step,
-    builder::Timing,
+    Cause, Consequence, Error, Event, Failure, FailureKind, Health, Outcome, Phase, Signal,
+    Signals, Snapshot, State, Step,
     health::READINESS,
+    lock::lock,
     node::Node,
     panic::{Panic, catch, note_places},
-    shared::{Budget, Shared, Trigger, lock, until},
+    shared::{Shared, Trigger, until},
+    timing::Timing,
 };
 
 /// How long a task that was cut off may take to notice. Only one that blocks its thread takes any
@@ -31,6 +32,7 @@ pub struct Supervisor {
     pub(crate) receiver: mpsc::UnboundedReceiver<Trigger>,
     pub(crate) signals: Option<Signals>,
     pub(crate) timing: Timing,
+    pub(crate) strict: bool,
 }
 
 /// A view of a supervisor, and a way to stop it. Clones are of the same supervisor.
@@ -53,6 +55,17 @@ impl Handle {
         self.0.snapshot.subscribe()
     }
 
+    /// Waits until [`READINESS`] serves. `false`: it never will, because the process stops.
+    pub async fn wait_until_ready(&self) -> bool {
+        let mut health = self.0.health.subscribe();
+        let settled = health.wait_for(|health| health.draining || health.is_serving(READINESS));
+        tokio::select! {
+            Ok(health) = settled => health.is_serving(READINESS),
+            // The supervisor has returned, or was dropped.
+            () = self.0.triggers.closed() => false,
+        }
+    }
+
     /// The health registry.
     pub fn health(&self) -> &Health {
         &self.0.health
@@ -60,11 +73,6 @@ impl Handle {
 }
 
 impl Supervisor {
-    /// An empty list of components.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
     /// A view of it that outlives [`Supervisor::run`].
     pub fn handle(&self) -> Handle {
         Handle(Arc::clone(&self.shared))
@@ -85,12 +93,14 @@ impl Supervisor {
             receiver,
             signals,
             timing,
+            strict,
         } = self;
         let mut process = Process {
             shared: Arc::clone(&shared),
             began: Instant::now(),
             start_took: None,
             timing,
+            strict,
             tasks: JoinSet::new(),
         };
         let armed = signals.map_or_else(Signals::arm, Ok);
@@ -108,8 +118,7 @@ impl Supervisor {
             Err(cause) => return process.outcome(cause, Instant::now(), None),
         };
         for node in nodes {
-            // Whatever a component logs carries its name.
-            let span = tracing::info_span!("component", name = node.link.name);
+            let span = span(&node.link.name);
             process.tasks.spawn(node.live().instrument(span));
         }
         let health = process.shared.health.clone();
@@ -133,6 +142,7 @@ struct Process {
     began: Instant,
     start_took: Option<Duration>,
     timing: Timing,
+    strict: bool,
     tasks: JoinSet<()>,
 }
 
@@ -147,7 +157,7 @@ impl Process {
                 component,
                 step: Step::Load,
                 kind,
-                stopping: false,
+                consequence: Consequence::Shutdown,
             });
         };
         if let Some(error) = unarmed {
@@ -173,18 +183,17 @@ impl Process {
         self.shared.enter(Phase::Starting);
         self.shared.health.alive();
         let mut starting = self.shared.snapshot.subscribe();
-        let mut working = self.shared.snapshot.subscribe();
         loop {
             tokio::select! {
                 biased;
                 cause = triggers.cause() => return cause,
                 () = until(&mut starting, foreground_is_up), if self.start_took.is_none() => {
-                    self.start_took = Some(self.began.elapsed());
+                    let took = self.began.elapsed();
+                    self.start_took = Some(took);
+                    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                    tracing::info!(duration_ms, "everything has started");
                     self.shared.enter(Phase::Ready);
                     self.shared.health.started();
-                }
-                () = until(&mut working, all_have_ended) => {
-                    return Cause::Finished("everything".to_owned());
                 }
             }
         }
@@ -203,8 +212,7 @@ impl Process {
                 again = triggers.hurry() => if again == Some(Signal::Quit) { return again },
             }
         }
-        let budget = Budget::starting_now(self.timing.drain_timeout, self.timing.stop_timeout);
-        let budget = *shared.budget.get_or_init(|| budget);
+        let budget = *shared.budget.get_or_init(|| self.timing.budget());
         shared.enter(Phase::Draining);
         let mut view = shared.snapshot.subscribe();
         tokio::select! {
@@ -242,6 +250,7 @@ impl Process {
         let snapshot = self.shared.snapshot.borrow().clone();
         for (index, component) in snapshot.components.iter().enumerate() {
             if !component.state.is_terminal() {
+                let _span = span(&component.name).entered();
                 let what = format!("everything, while {:?}", component.state).to_lowercase();
                 self.shared.lagged(&component.name, what);
                 self.shared.become_state(index, State::Forced, false);
@@ -260,10 +269,30 @@ impl Process {
             up: triggered.duration_since(self.began),
             stop_took: triggered.elapsed(),
             killed_by,
-            strict: self.timing.strict,
+            strict: self.strict,
         };
-        tracing::info!(exit_code = outcome.exit_code(), "{outcome}");
+        report(&outcome);
         outcome
+    }
+}
+
+/// Every line that a component logs carries its name.
+fn span(component: &str) -> tracing::Span {
+    tracing::info_span!("lifecycle", component)
+}
+
+/// The last line. An error is seen even where nobody has installed a subscriber.
+fn report(outcome: &Outcome) {
+    let exit_code = outcome.exit_code();
+    if exit_code == 0 && outcome.is_clean() {
+        tracing::info!(exit_code, "{outcome}");
+    } else if exit_code == 0 {
+        tracing::warn!(exit_code, "{outcome}");
+    } else if tracing::event_enabled!(tracing::Level::ERROR) {
+        tracing::error!(exit_code, "{outcome}");
+    } else {
+        // Where standard error is closed, nobody can be told.
+        writeln!(std::io::stderr(), "error: {outcome}").ok();
     }
 }
 
@@ -293,6 +322,7 @@ impl Triggers {
             Trigger::Requested => Cause::Requested,
             Trigger::Failed(component) => Cause::Failed(component),
             Trigger::Finished(component) => Cause::Finished(component),
+            Trigger::AllEnded => Cause::AllFinished,
         }
     }
 
@@ -302,7 +332,7 @@ impl Triggers {
             match self.next().await {
                 Trigger::Signal(signal) => return Some(signal),
                 Trigger::Failed(_) => return None,
-                Trigger::Requested | Trigger::Finished(_) => {}
+                Trigger::Requested | Trigger::Finished(_) | Trigger::AllEnded => {}
             }
         }
     }
@@ -322,13 +352,6 @@ fn foreground_is_up(snapshot: &Snapshot) -> bool {
         .components
         .iter()
         .all(|component| component.usable || !component.foreground)
-}
-
-fn all_have_ended(snapshot: &Snapshot) -> bool {
-    snapshot
-        .components
-        .iter()
-        .all(|component| component.state == State::Ended)
 }
 
 fn all_have_drained(snapshot: &Snapshot) -> bool {

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use event_store::{Deferred, EventStore, KeyStore};
 use lifecycle::health::{self, Requires};
-use lifecycle::{Builder, Health, Signals, Supervisor};
+use lifecycle::{Builder, ComponentExt, Health, Member, Signals, Supervisor};
 use order::value::Timestamp;
 use projector::{Orders, Projection as _, Projector, Reports};
 use read_model::Store;
@@ -37,6 +37,7 @@ use crate::{exit, output, telemetry};
 const LOG: &str = "log";
 const GRPC: &str = "grpc";
 const HEALTH: &str = "health";
+const ADMIN: &str = lifecycle::admin::Server::NAME;
 const ORDERS: &str = "projection.orders";
 const REPORTS: &str = "projection.reports";
 const DEADLINES: &str = "deadlines";
@@ -228,46 +229,34 @@ async fn assemble(config: &Config) -> anyhow::Result<Builder> {
         .mount(metrics::routes(Arc::clone(&parts.metrics)));
     let banner = banner::Banner::new(config, grpc.bound(), health.bound(), admin.bound());
     let (orders, reports) = projections.map_or((None, None), |(_, o, r)| (Some(o), Some(r)));
-    let log = log::Component::new(config, &parts);
-    let embedded = config.nats.is_none();
-    let builder = Supervisor::builder()
+    let log = log::member(config, &parts);
+    Ok(Supervisor::builder()
         .health(parts.health)
         .termination_delay(config.termination_delay)
         .drain_timeout(config.drain)
         .stop_timeout(config.drain + config.stop)
         .add(admin)
-        .add(health)
-        .stops_before([lifecycle::admin::Server::NAME])
+        .add(health.stops_before([ADMIN]))
         .add(log)
-        .stop_within(config.stop)
-        .stops_before([HEALTH, lifecycle::admin::Server::NAME]);
-    let builder = if embedded {
-        builder
-    } else {
-        log::in_background(builder)
-    };
+        .maybe_add(orders.map(|it| view(config, it)))
+        .maybe_add(reports.map(|it| view(config, it)))
+        .maybe_add(deadlines.map(|it| it.stops_before([ORDERS, LOG])))
+        .maybe_add(erasures.map(|it| it.stops_before([ORDERS, LOG])))
+        .add(
+            grpc.stops_before([ORDERS, REPORTS, LOG, HEALTH])
+                .drain_within(config.drain),
+        )
+        .add(banner.after([GRPC, HEALTH, ADMIN])))
+}
+
+fn view(config: &Config, projection: impl ComponentExt) -> Member {
     // The embedded log opens in milliseconds; NATS may take its time, and an intact view serves.
-    let before: &[&str] = if embedded { &[LOG] } else { &[] };
-    Ok(builder
-        .maybe_add(orders)
-        .drain_within(config.drain)
-        .stop_within(config.stop)
+    let before: &[&str] = if config.nats.is_none() { &[LOG] } else { &[] };
+    projection
         .after(before.iter().copied())
         .stops_before([LOG])
-        .maybe_add(reports)
         .drain_within(config.drain)
         .stop_within(config.stop)
-        .after(before.iter().copied())
-        .stops_before([LOG])
-        .maybe_add(deadlines)
-        .stops_before([ORDERS, LOG])
-        .maybe_add(erasures)
-        .stops_before([ORDERS, LOG])
-        .add(grpc)
-        .stops_before([ORDERS, REPORTS, LOG, HEALTH])
-        .drain_within(config.drain)
-        .add(banner)
-        .after([GRPC, HEALTH, lifecycle::admin::Server::NAME]))
 }
 
 async fn projections(config: &Config, parts: &Parts) -> anyhow::Result<services::Projections> {

@@ -90,8 +90,8 @@ impl Component for Server {
         &self.name
     }
 
-    async fn start(&mut self, _cx: &StartContext) -> Result<(), Error> {
-        self.socket.bind().await
+    async fn start(&mut self, cx: &StartContext) -> Result<(), Error> {
+        self.socket.bind(cx).await
     }
 
     async fn run(&mut self, cx: &RunContext) -> Result<(), Error> {

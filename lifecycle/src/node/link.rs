@@ -3,7 +3,7 @@
 use std::{
     future::{Future, pending, poll_fn},
     pin::pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, OnceLock, atomic::Ordering},
     time::Duration,
 };
 
@@ -13,18 +13,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::End;
 use crate::{
-    Attempt, Component, Error, Event, Failure, FailureKind, OnFinish, Phase, Snapshot,
+    Attempt, Component, Consequence, Error, Event, Failure, FailureKind, OnFinish, Phase, Snapshot,
     StartContext, State, Step, StepEnd,
     component::Laggards,
     health::{Reporter, Status},
     panic::{Panic, catch_future},
-    retry,
-    shared::{Budget, Shared, Trigger, until},
+    shared::{Shared, Trigger, until},
+    timing::Budget,
 };
 
-/// How long after its time a component has to be silent to be taken for one that blocks its thread.
+/// A component that is silent for this long after its time is taken for one that blocks its thread.
 const BLOCKED: Duration = Duration::from_millis(100);
 
 /// What connects a node to the others.
@@ -35,86 +34,133 @@ pub(crate) struct Link {
     pub(crate) shared: Arc<Shared>,
     /// Those it starts after.
     pub(crate) below: Vec<usize>,
+    /// Those that start after it.
+    pub(crate) dependents: Vec<usize>,
     /// Those that stop before it.
     pub(crate) above: Vec<usize>,
 }
 
+/// How the working part of a life ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Asked to stop, and it did; or it had finished before.
+    Asked,
+    /// Asked to stop, but the run had to be cut off.
+    Forced,
+    /// The start or the run failed, or the start was called off.
+    Failed,
+    /// Between a stop and the next start: there is nothing to stop.
+    AlreadyStopped(StepEnd),
+}
+
+/// Why a start or a run is over.
+pub(super) enum Exit {
+    /// What follows is the stop, when it is its turn.
+    Over(End),
+    Failed(Step, FailureKind),
+    /// A component below will be restarted. With the end of the run, if it was running.
+    Recalled(Option<End>),
+}
+
+/// What became of one call of `start`.
+pub(super) enum Attempted {
+    Up,
+    Failed(FailureKind),
+    /// The process stops.
+    CalledOff,
+    /// A component below will be restarted.
+    Recalled,
+}
+
 impl Link {
-    /// One call of `start`. `Ok(false)`: no longer wanted, and dropped.
+    /// One call of `start`. When it is no longer wanted, it is dropped.
     pub(super) async fn attempt(
         &self,
         component: &mut Box<dyn Component>,
         attempt: u32,
         limit: Duration,
-    ) -> Result<bool, FailureKind> {
+    ) -> Attempted {
         let cancelled = CancellationToken::new();
         let _cancel = cancelled.clone().drop_guard();
         let cx = StartContext {
             attempt,
             cancelled,
             health: self.health.clone(),
+            detail: OnceLock::new(),
             shared: Arc::clone(&self.shared),
         };
         let mut passage = self.pass(Step::Start);
         let deadline = Instant::now() + limit;
         let result = tokio::select! {
             biased;
-            () = self.wait_for_phase(Phase::Leaving) => return Ok(false),
+            () = self.wait_for_phase(Phase::Leaving) => return Attempted::CalledOff,
+            () = self.recalled() => return Attempted::Recalled,
             result = self.guard(component.start(&cx)) => result,
-            () = sleep_until(deadline) => {
-                passage.end = StepEnd::TimedOut;
-                return Err(FailureKind::TimedOut(limit));
-            }
+            () = sleep_until(deadline) => Err(FailureKind::TimedOut(limit)),
         };
-        passage.end = step_end(&result);
-        flatten(result).map(|()| true)
+        passage.detail = cx.detail.into_inner();
+        if result.is_ok() {
+            self.shared.describe(self.index, passage.detail.clone());
+        }
+        passage.leave(&result);
+        match result {
+            Ok(()) => Attempted::Up,
+            Err(kind) => Attempted::Failed(kind),
+        }
     }
 
     /// Catches panics, and marks the component while a thread is inside of it.
-    pub(super) async fn guard<T>(&self, hook: impl Future<Output = T>) -> Result<T, Panic> {
+    pub(super) async fn guard(
+        &self,
+        hook: impl Future<Output = Result<(), Error>>,
+    ) -> Result<(), FailureKind> {
         let polled = &self.shared.polled[self.index];
         let mut hook = pin!(catch_future(hook));
-        poll_fn(|cx| {
+        let result = poll_fn(|cx| {
             polled.store(true, Ordering::Relaxed);
             let poll = hook.as_mut().poll(cx);
             polled.store(false, Ordering::Relaxed);
             poll
-        })
-        .await
+        });
+        match result.await {
+            Ok(result) => result.map_err(FailureKind::Error),
+            Err(Panic(message)) => Err(FailureKind::Panic(message)),
+        }
     }
 
-    /// A drain or a stop, with its failure on record.
-    pub(super) async fn step(
+    /// Lets a step of a component that is being stopped come to its end, and puts on record if it
+    /// fails or does not end in time.
+    pub(super) async fn finish(
         &self,
         step: Step,
+        passage: Passage<'_>,
         deadline: Instant,
-        work: impl Future<Output = Result<(), Error>>,
+        work: impl Future<Output = Result<(), FailureKind>>,
     ) -> StepEnd {
-        let mut passage = self.pass(step);
+        let limit = deadline.saturating_duration_since(Instant::now());
         let result = tokio::select! {
             biased;
-            result = self.guard(work) => result,
-            () = self.out_of_time(deadline) => {
-                passage.end = StepEnd::TimedOut;
-                self.shared.lagged(&self.name, format!("{step:?}").to_lowercase());
-                return StepEnd::TimedOut;
-            }
+            result = work => result,
+            () = self.out_of_time(deadline) => Err(FailureKind::TimedOut(limit)),
         };
-        let end = step_end(&result);
-        passage.end = end;
-        if let Err(kind) = flatten(result) {
-            self.shared.failed(Failure {
+        let end = passage.leave(&result);
+        match result {
+            Ok(()) => {}
+            Err(FailureKind::TimedOut(_)) => {
+                self.shared.lagged(&self.name, step.verb().to_owned());
+            }
+            Err(kind) => self.shared.failed(Failure {
                 component: self.name.clone(),
                 step,
                 kind,
-                stopping: true,
-            });
+                consequence: Consequence::WhileStopping,
+            }),
         }
         end
     }
 
     /// The process may begin to stop while a component is being stopped for a restart.
-    pub(super) async fn out_of_time(&self, deadline: Instant) {
+    async fn out_of_time(&self, deadline: Instant) {
         let process_is = async {
             self.wait_for_phase(Phase::Draining).await;
             match self.shared.budget.get() {
@@ -128,23 +174,40 @@ impl Link {
     /// A run that returned without having been asked.
     pub(super) fn ended_by_itself(
         &self,
-        result: Result<Result<(), Error>, Panic>,
+        result: Result<(), FailureKind>,
         on_finish: OnFinish,
-    ) -> Result<End, FailureKind> {
-        flatten(result)?;
-        match on_finish {
-            OnFinish::Fail => return Err(FailureKind::EndedEarly),
-            OnFinish::Continue => {}
-            OnFinish::Shutdown => self.shared.trigger(Trigger::Finished(self.name.clone())),
+    ) -> Exit {
+        let early = |()| match on_finish {
+            OnFinish::Fail => Err(FailureKind::EndedEarly),
+            OnFinish::Continue | OnFinish::Shutdown => Ok(()),
+        };
+        if let Err(kind) = result.and_then(early) {
+            return Exit::Failed(Step::Run, kind);
+        }
+        if on_finish == OnFinish::Shutdown {
+            self.shared.trigger(Trigger::Finished(self.name.clone()));
         }
         self.shared.become_state(self.index, State::Ended, true);
-        Ok(End::Asked)
+        Exit::Over(End::Asked)
     }
 
-    /// A start that was called off: it is stopped, but there is nothing to drain.
-    pub(super) fn ended(&self, state: State) -> End {
-        self.become_state(state);
-        End::Failed
+    /// Nothing more will be tried. The reason to stop is queued first: the end of the last component
+    /// is a reason to stop as well, and must come behind it.
+    pub(super) fn end(&self, consequence: Consequence) {
+        match consequence {
+            Consequence::Shutdown | Consequence::WhileStopping => {
+                self.shared.trigger(Trigger::Failed(self.name.clone()));
+            }
+            Consequence::Restart(_) | Consequence::Ignored | Consequence::Kept => {}
+        }
+        self.become_state(State::Ended);
+    }
+
+    /// The process stops during the start. It is paid back with a stop, but there is nothing to
+    /// drain.
+    pub(super) fn called_off(&self) -> Exit {
+        self.become_state(State::Ended);
+        Exit::Over(End::Failed)
     }
 
     pub(super) fn report_attempt(
@@ -157,8 +220,8 @@ impl Link {
         let text;
         let error = match kind {
             FailureKind::Error(error) => error,
-            other => {
-                text = Error::new(other.to_string());
+            FailureKind::Panic(_) | FailureKind::TimedOut(_) | FailureKind::EndedEarly => {
+                text = Error::new(kind.to_string());
                 &text
             }
         };
@@ -168,11 +231,9 @@ impl Link {
             next,
             elapsed,
         };
-        retry::warn(&self.name, &attempt);
         self.shared.emit(&Event::Attempt {
             component: &self.name,
-            number,
-            next,
+            attempt: &attempt,
         });
         self.health.supervise(Status::NotReady(attempt.to_string()));
     }
@@ -198,6 +259,37 @@ impl Link {
         })
         .await;
         wanted
+    }
+
+    /// A component below asks its dependents to stop, because it will be restarted.
+    pub(super) async fn recalled(&self) {
+        until(&mut self.view(), |snapshot| {
+            let mut below = self.below.iter();
+            below.any(|&index| snapshot.components[index].recalls)
+        })
+        .await;
+    }
+
+    /// Asks the dependents to stop and to wait, and returns when they do. `false`: the process
+    /// stops instead, and with it everything in its order.
+    pub(super) async fn recall_dependents(&self) -> bool {
+        self.shared.recall(self.index);
+        let mut wanted = false;
+        until(&mut self.view(), |snapshot| {
+            wanted = snapshot.phase < Phase::Leaving;
+            let mut dependents = self.dependents.iter();
+            !wanted || dependents.all(|&index| snapshot.components[index].state.is_released())
+        })
+        .await;
+        wanted
+    }
+
+    /// A component below will be restarted, and no dependent needs this one any more.
+    pub(super) async fn recalled_and_free(&self) {
+        self.recalled().await;
+        if !self.recall_dependents().await {
+            pending::<()>().await;
+        }
     }
 
     pub(super) async fn wait_for_phase(&self, phase: Phase) {
@@ -227,7 +319,7 @@ impl Link {
         budget
     }
 
-    pub(super) fn view(&self) -> watch::Receiver<Snapshot> {
+    fn view(&self) -> watch::Receiver<Snapshot> {
         self.shared.snapshot.subscribe()
     }
 
@@ -255,48 +347,57 @@ impl Link {
             link: self,
             step,
             began: Instant::now(),
-            end: StepEnd::Cancelled,
+            detail: None,
+            left: false,
         }
     }
 }
 
-/// Being inside a step. Dropping it tells that the step was left, also when the task is aborted.
+/// Being inside a step. Dropping it says that the step was cancelled, also when the task is aborted.
 pub(super) struct Passage<'a> {
     link: &'a Link,
     step: Step,
     began: Instant,
-    pub(super) end: StepEnd,
+    /// What the component said about itself.
+    detail: Option<String>,
+    left: bool,
 }
 
-impl Drop for Passage<'_> {
-    fn drop(&mut self) {
-        let Self {
-            link,
-            step,
-            began,
+impl Passage<'_> {
+    pub(super) fn leave(mut self, result: &Result<(), FailureKind>) -> StepEnd {
+        let (end, error) = match result {
+            Ok(()) => (StepEnd::Done, None),
+            Err(kind) => (step_end(kind), Some(kind)),
+        };
+        self.tell(end, error);
+        self.left = true;
+        end
+    }
+
+    fn tell(&self, end: StepEnd, error: Option<&FailureKind>) {
+        self.link.shared.emit(&Event::Left {
+            component: &self.link.name,
+            step: self.step,
             end,
-        } = self;
-        let (step, end, took) = (*step, *end, began.elapsed());
-        link.shared.emit(&Event::Left {
-            component: &link.name,
-            step,
-            end,
-            took,
+            error,
+            detail: self.detail.as_deref(),
+            took: self.began.elapsed(),
         });
     }
 }
 
-pub(super) fn step_end(result: &Result<Result<(), Error>, Panic>) -> StepEnd {
-    match result {
-        Ok(Ok(())) => StepEnd::Done,
-        Ok(Err(_)) => StepEnd::Failed,
-        Err(_) => StepEnd::Panicked,
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        if !self.left {
+            self.tell(StepEnd::Cancelled, None);
+        }
     }
 }
 
-pub(super) fn flatten(result: Result<Result<(), Error>, Panic>) -> Result<(), FailureKind> {
-    match result {
-        Ok(result) => result.map_err(FailureKind::Error),
-        Err(Panic(message)) => Err(FailureKind::Panic(message)),
+fn step_end(kind: &FailureKind) -> StepEnd {
+    match kind {
+        FailureKind::Error(_) | FailureKind::EndedEarly => StepEnd::Failed,
+        FailureKind::Panic(_) => StepEnd::Panicked,
+        FailureKind::TimedOut(_) => StepEnd::TimedOut,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use lifecycle::{Fixed, Health, admin::Server, health};
+use lifecycle::{ComponentExt as _, Fixed, Health, admin::Server, health};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -30,12 +30,13 @@ async fn probes_answer_while_a_dependency_is_away() {
     let extra = axum::Router::new().route("/metrics", axum::routing::get(async || "up 1\n"));
     let admin = Server::new(SocketAddr::from(([127, 0, 0, 1], 0)), health.clone()).mount(extra);
     let bound = admin.bound();
-    let running = run(builder()
-        .health(health.clone())
-        .add(admin)
-        .add(Diary::new().script("log").start([Act::Fails]))
-        .retry(Fixed::every(ms(600_000)))
-        .in_background());
+    let running = run(builder().health(health.clone()).add(admin).add(
+        Diary::new()
+            .script("log")
+            .start([Act::Fails])
+            .retry(Fixed::every(ms(600_000)))
+            .in_background(),
+    ));
     let address = bound.address().await.unwrap();
     while !health.is_serving(health::STARTUP) {
         sleep(ms(1)).await;
@@ -79,11 +80,12 @@ async fn it_still_answers_while_the_others_drain() {
     let health = Health::new();
     let admin = Server::new(SocketAddr::from(([127, 0, 0, 1], 0)), health.clone());
     let bound = admin.bound();
-    let running = run(builder()
-        .health(health)
-        .add(admin)
-        .add(Diary::new().script("slow").drain(Act::Takes(ms(2_000))))
-        .stops_before([Server::NAME]));
+    let running = run(builder().health(health).add(admin).add(
+        Diary::new()
+            .script("slow")
+            .drain(Act::Takes(ms(2_000)))
+            .stops_before([Server::NAME]),
+    ));
     let address = bound.address().await.unwrap();
     sleep(ms(50)).await;
     let stopped = tokio::spawn(running.terminated_after(ms(0)));

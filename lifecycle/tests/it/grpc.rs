@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, pin::Pin, time::Duration};
 
 use lifecycle::{
-    Component, Health, Laggard,
+    Component, ComponentExt as _, Health, Laggard,
     grpc::{self, HealthServer, HealthService, Server},
     health::{self, Requires},
     socket::Bound,
@@ -63,9 +63,13 @@ async fn health_is_checked_by_name() {
     let (server, bound) = server(&health);
     let running = run(builder()
         .health(health.clone())
-        .add(Diary::new().script("log").start([Act::Fails; 999]))
-        .retry(lifecycle::Fixed::every(ms(10)))
-        .in_background()
+        .add(
+            Diary::new()
+                .script("log")
+                .start([Act::Fails; 999])
+                .retry(lifecycle::Fixed::every(ms(10)))
+                .in_background(),
+        )
         .add(server));
     let mut client = client(&bound).await;
     while !health.is_serving(health::STARTUP) {
@@ -132,7 +136,9 @@ async fn an_occupied_port_fails_the_start_with_its_address() {
     let outcome = run(builder().add(server)).outcome().await;
     let said = outcome.failures[0].to_string();
     assert!(
-        said.starts_with(&format!("grpc: Start: cannot listen on {address}: ")),
+        said.starts_with(&format!(
+            "grpc failed to start: cannot listen on {address}: "
+        )),
         "{said}"
     );
     assert_eq!(outcome.exit_code(), 69);
@@ -183,8 +189,7 @@ async fn calls_in_flight_complete_and_new_ones_are_refused() {
     let (server, bound) = slow(ms(500));
     let running = run(builder()
         .add(diary.script("store"))
-        .add(server)
-        .after(["store"]));
+        .add(server.after(["store"])));
     let mut client = client(&bound).await;
     let mut second = client.clone();
     let call = tokio::spawn(async move { check(&mut client, "").await });
@@ -217,9 +222,7 @@ async fn whoever_holds_a_connection_open_is_cut_in_time_and_counted() {
     let (server, bound) = slow(Duration::from_secs(3_600));
     let running = run(builder()
         .add(diary.script("store"))
-        .add(server)
-        .drain_within(ms(400))
-        .after(["store"]));
+        .add(server.drain_within(ms(400)).after(["store"])));
     let address = bound.address().await.unwrap();
     let mut silent = TcpStream::connect(address).await.unwrap();
     let mut watching = client(&bound).await;

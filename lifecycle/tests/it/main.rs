@@ -13,7 +13,11 @@ mod failure;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod order;
+mod process;
 mod random;
 mod registry;
+mod restart;
 mod rig;
+mod start;
 mod stop;
+mod work;

@@ -1,6 +1,6 @@
 //! Start in the order of dependencies, stop in reverse.
 
-use lifecycle::{Cause, Phase, Signal, State};
+use lifecycle::{Cause, ComponentExt as _, Phase, Signal, State};
 
 use crate::rig::{Act, Diary, builder, ms, run};
 
@@ -15,11 +15,9 @@ async fn a_chain_starts_without_overlap_and_stops_in_reverse() {
             .stop(Act::Takes(ms(50)))
     };
     let running = run(builder()
-        .add(script("c"))
-        .after(["b"])
+        .add(script("c").after(["b"]))
         .add(script("a"))
-        .add(script("b"))
-        .after(["a"]));
+        .add(script("b").after(["a"])));
     let outcome = running.terminated_after(ms(1_000)).await;
 
     assert_eq!(

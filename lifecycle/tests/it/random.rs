@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use lifecycle::{Builder, Event, Fixed, Outcome, Restart, Signal, State, health};
+use lifecycle::{
+    Builder, ComponentExt as _, Event, Fixed, Outcome, Restart, Signal, State, health,
+};
 use proptest::{collection::vec, prelude::*};
 use tokio::time::sleep;
 
@@ -18,6 +20,7 @@ struct Plan {
     stop: Act,
     retries: bool,
     restarts: bool,
+    with_dependents: bool,
     background: bool,
 }
 
@@ -42,10 +45,14 @@ fn plan() -> impl Strategy<Value = Plan> {
     (
         vec(proptest::bool::weighted(0.3), 9),
         acts,
-        any::<[bool; 3]>(),
+        any::<[bool; 4]>(),
     )
         .prop_map(
-            |(after, (start, run, drain, stop), [retries, restarts, background])| Plan {
+            |(
+                after,
+                (start, run, drain, stop),
+                [retries, restarts, with_dependents, background],
+            )| Plan {
                 after,
                 start,
                 run,
@@ -53,6 +60,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                 stop,
                 retries,
                 restarts,
+                with_dependents,
                 background,
             },
         )
@@ -95,19 +103,25 @@ fn supervisor(plans: &[Plan], diary: &Diary) -> Builder {
             .script(&name(index))
             .start([plan.start])
             .run([plan.run]);
-        supervisor = supervisor
-            .add(script.drain(plan.drain).stop(plan.stop))
+        let mut member = script
+            .drain(plan.drain)
+            .stop(plan.stop)
             .after(plan.after(index))
-            .start_timeout(ms(1_000));
+            .start_within(ms(1_000));
         if plan.retries {
-            supervisor = supervisor.retry(Fixed::every(ms(50)).at_most(3));
+            member = member.retry(Fixed::every(ms(50)).at_most(3));
         }
         if plan.restarts {
-            supervisor = supervisor.restart(Restart::new(2, ms(60_000), Fixed::every(ms(30))));
+            let restart = Restart::new(2, ms(60_000), Fixed::every(ms(30)));
+            member = member.restart(match plan.with_dependents {
+                true => restart.with_dependents(),
+                false => restart,
+            });
         }
         if plan.background {
-            supervisor = supervisor.in_background();
+            member = member.in_background();
         }
+        supervisor = supervisor.add(member);
     }
     supervisor
 }

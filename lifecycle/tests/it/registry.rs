@@ -1,12 +1,15 @@
 //! The health registry by itself: entries, services, dwell, causes. Also the table of states.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, UNIX_EPOCH},
 };
 
 use lifecycle::{
-    Health, State, Watchdog, check,
+    ComponentExt as _, Health, State, Watchdog, check, clock,
     health::{self, HealthSnapshot, Requires, Status},
     worker,
 };
@@ -107,8 +110,7 @@ async fn startup_says_whom_it_waits_for_and_then_stays() {
     let diary = Diary::new();
     let running = run(builder()
         .add(diary.script("a").start([Act::Takes(ms(100))]))
-        .add(diary.script("b"))
-        .after(["a"]));
+        .add(diary.script("b").after(["a"])));
     let registry = running.handle.health().clone();
     sleep(ms(50)).await;
     let cause = registry.snapshot().lookup(health::STARTUP).unwrap().cause();
@@ -177,6 +179,57 @@ async fn checks_run_side_by_side_with_a_limit_and_survive_a_panic() {
         ("degraded: the second time", 2)
     );
     assert_eq!(running.terminated_after(ms(0)).await.stop_took, ms(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_is_degraded_until_it_ran_steadily_for_a_while() {
+    let began = tokio::time::Instant::now();
+    let set_by = Arc::new(AtomicU32::new(0));
+    let offset = Arc::clone(&set_by);
+    let wall = move || {
+        let offset = Duration::from_secs(offset.load(Ordering::Relaxed).into());
+        UNIX_EPOCH + began.elapsed() + offset
+    };
+    let running = run(builder().add(clock("clock", wall, ms(500), ms(60_000))));
+    let registry = running.handle.health().clone();
+    let word = || registry.snapshot().entries["clock"].to_string();
+    sleep(ms(10_500)).await;
+    assert_eq!(word(), "ok");
+    set_by.store(3_600, Ordering::Relaxed);
+    sleep(ms(1_000)).await;
+    assert_eq!(word(), "degraded: the wall clock jumped by +3600.0 s");
+    assert!(registry.is_serving(health::READINESS), "degraded serves");
+    set_by.store(3_598, Ordering::Relaxed);
+    sleep(ms(59_500)).await;
+    assert_eq!(word(), "degraded: the wall clock jumped by -2.0 s");
+    sleep(ms(1_500)).await;
+    assert_eq!(word(), "ok");
+    running.terminated_after(ms(0)).await;
+}
+
+#[cfg(feature = "disk")]
+#[tokio::test]
+async fn a_disk_is_degraded_without_room_and_not_ready_without_an_answer() {
+    use lifecycle::disk;
+    let running = run(builder()
+        .add(disk("roomy", "/", 0))
+        .add(disk("full", "/", 101))
+        .add(disk("absent", "/no/such/folder", 10))
+        .add(disk("sizeless", "/proc", 10)));
+    let mut seen = running.handle.health().subscribe();
+    let asked = |now: &Arc<HealthSnapshot>| {
+        let answered = |s: &Status| s.is_serving() || s.to_string().contains("cannot be asked");
+        now.entries.len() == 4 && now.entries.values().all(answered)
+    };
+    let entries = seen.wait_for(asked).await.unwrap().entries.clone();
+    let word = |name: &str| entries[name].to_string();
+    assert_eq!(
+        (word("roomy"), word("sizeless")),
+        ("ok".into(), "ok".into())
+    );
+    assert!(word("full").starts_with("degraded: ") && word("full").ends_with("less than 101 %"));
+    assert!(word("absent").starts_with("not ready: /no/such/folder cannot be asked: "));
+    running.terminated_after(ms(0)).await;
 }
 
 /// On real time and two threads: one for the test, one for the components, which gets blocked.

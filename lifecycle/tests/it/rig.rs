@@ -1,7 +1,7 @@
 //! A component that does what a test tells it to, and a diary of what was done to it.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 
@@ -235,6 +235,68 @@ impl Component for Script {
     }
 }
 
+/// What was logged, as `ERROR message` or `INFO started component=a`.
+#[derive(Clone)]
+pub(crate) struct Log(Option<Arc<Mutex<Vec<String>>>>);
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    /// Receives what this thread logs from now on.
+    pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        tracing::subscriber::set_default(self.clone())
+    }
+
+    /// The lines of level INFO and above.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let lines = self.0.as_ref().map(|lines| lines.lock().unwrap().clone());
+        lines.unwrap_or_default()
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::INFO
+    }
+
+    fn new_span(&self, _span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &tracing::span::Id, _values: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &tracing::span::Id, _follows: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let Some(lines) = &self.0 else { return };
+        let mut line = event.metadata().level().to_string();
+        event.record(
+            &mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+                match field.name() {
+                    "message" => line
+                        .insert_str(line.find(' ').unwrap_or(line.len()), &format!(" {value:?}")),
+                    // It differs from run to run.
+                    "duration_ms" => {}
+                    name => line.push_str(&format!(" {name}={value:?}")),
+                }
+            },
+        );
+        lines.lock().unwrap().push(line);
+    }
+
+    fn enter(&self, _span: &tracing::span::Id) {}
+
+    fn exit(&self, _span: &tracing::span::Id) {}
+}
+
+/// The tests of this process end with thousands of failures, which must not be printed.
+fn be_quiet() {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| tracing::subscriber::set_global_default(Log(None)).unwrap());
+}
+
 /// A supervisor at work, and the signals it listens to.
 pub(crate) struct Running {
     pub(crate) signals: MockSignals,
@@ -245,6 +307,7 @@ pub(crate) struct Running {
 /// Starts it, without a termination delay unless the test wants one.
 #[track_caller]
 pub(crate) fn run(builder: Builder) -> Running {
+    be_quiet();
     let (signals, source) = Signals::mock();
     let supervisor = builder.signals(source).build().expect("a sound graph");
     let handle = supervisor.handle();

@@ -1,9 +1,13 @@
 //! Leaving: delay, drain, stop, and what happens to those who will not go.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use lifecycle::{
-    Cause, FailureKind, Laggard, OnFinish, Phase, Signal, State, Step, health, worker,
+    Cause, Component, ComponentExt as _, Error, FailureKind, Laggard, OnFinish, Phase, RunContext,
+    Signal, State, Step, StopContext, async_trait, health, worker,
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -62,8 +66,7 @@ async fn a_second_signal_ends_the_delay_and_a_third_ends_everything() {
     let running = run(builder()
         .termination_delay(ms(5_000))
         .stop_timeout(ms(100_000))
-        .add(script)
-        .stop_within(ms(90_000)));
+        .add(script.stop_within(ms(90_000))));
     let signals = running.signals.clone();
     sleep(ms(100)).await;
     signals.send(Signal::Terminate);
@@ -126,8 +129,12 @@ async fn whoever_overruns_is_forced_and_named_and_the_rest_still_stops() {
     let running = run(builder()
         .stop_timeout(ms(300))
         .add(diary.script("below"))
-        .add(diary.script("slow").stop(Act::Takes(ms(2_000))))
-        .after(["below"]));
+        .add(
+            diary
+                .script("slow")
+                .stop(Act::Takes(ms(2_000)))
+                .after(["below"]),
+        ));
     let outcome = running.terminated_after(ms(100)).await;
     assert_eq!(outcome.stop_took, ms(300));
     assert_eq!(outcome.laggards, [laggard("slow", "stop")]);
@@ -159,6 +166,87 @@ async fn drains_have_their_time_and_stops_have_theirs() {
     assert_eq!(diary.count("slow.stopped"), 1);
 }
 
+/// What each hook of a stop was given: the hook, when it was called, and its deadline.
+struct Deadlines {
+    began: Instant,
+    seen: Arc<Mutex<Vec<(&'static str, Duration, Duration)>>>,
+}
+
+impl Deadlines {
+    fn note(&self, hook: &'static str, deadline: Option<Instant>) {
+        let left = deadline.map_or(Duration::MAX, |at| at.duration_since(Instant::now()));
+        let mut seen = self.seen.lock().unwrap();
+        seen.push((hook, self.began.elapsed(), left));
+    }
+}
+
+#[async_trait]
+impl Component for Deadlines {
+    fn name(&self) -> &str {
+        "a"
+    }
+
+    async fn run(&mut self, cx: &RunContext) -> Result<(), Error> {
+        cx.stopping().await;
+        self.note("run", cx.deadline());
+        sleep(ms(100)).await;
+        Ok(())
+    }
+
+    async fn drain(&mut self, cx: &StopContext) -> Result<(), Error> {
+        self.note("drain", Some(cx.deadline()));
+        sleep(ms(100)).await;
+        Ok(())
+    }
+
+    async fn stop(&mut self, cx: &StopContext) -> Result<(), Error> {
+        self.note("stop", Some(cx.deadline()));
+        std::future::pending().await
+    }
+}
+
+/// On a paused clock they are exact, which is well within one per cent.
+#[tokio::test(start_paused = true)]
+async fn deadlines_are_the_smaller_of_the_own_limit_and_what_the_process_has_left() {
+    let with = |drain: u64, stop: u64| async move {
+        let seen = Arc::default();
+        let component = Deadlines {
+            began: Instant::now(),
+            seen: Arc::clone(&seen),
+        };
+        let running = run(builder()
+            .drain_timeout(ms(2_000))
+            .stop_timeout(ms(3_000))
+            .add(component.drain_within(ms(drain)).stop_within(ms(stop))));
+        let outcome = running.terminated_after(ms(50)).await;
+        assert_eq!(outcome.laggards, [laggard("a", "stop")]);
+        let seen = seen.lock().unwrap().clone();
+        (seen, outcome.stop_took)
+    };
+    // The limits of the component are the smaller ones; run and drain share one.
+    let (seen, took) = with(500, 700).await;
+    assert_eq!(
+        seen,
+        [
+            ("run", ms(50), ms(500)),
+            ("drain", ms(150), ms(400)),
+            ("stop", ms(250), ms(700))
+        ]
+    );
+    assert_eq!(took, ms(900));
+    // Those of the process are.
+    let (seen, took) = with(9_000, 9_000).await;
+    assert_eq!(
+        seen,
+        [
+            ("run", ms(50), ms(2_000)),
+            ("drain", ms(150), ms(1_900)),
+            ("stop", ms(250), ms(2_800))
+        ]
+    );
+    assert_eq!(took, ms(3_000));
+}
+
 #[tokio::test(start_paused = true)]
 async fn being_forced_spoils_the_exit_code_of_a_strict_supervisor() {
     let diary = Diary::new();
@@ -178,16 +266,16 @@ async fn hanging_runs_and_drains_leave_time_for_every_stop() {
             diary
                 .script("b")
                 .run([Act::Hangs])
-                .stop(Act::Takes(ms(100))),
+                .stop(Act::Takes(ms(100)))
+                .after(["a"]),
         )
-        .after(["a"])
         .add(
             diary
                 .script("c")
                 .drain(Act::Hangs)
-                .stop(Act::Takes(ms(100))),
-        )
-        .after(["b"]));
+                .stop(Act::Takes(ms(100)))
+                .after(["b"]),
+        ));
     let outcome = running.terminated_after(ms(100)).await;
     assert_eq!(diary.of(".stopped"), ["c", "b", "a"]);
     assert_eq!(outcome.stop_took, ms(950));
@@ -205,10 +293,8 @@ async fn every_failing_stop_is_reported_and_keeps_nobody_from_stopping() {
     let diary = Diary::new();
     let running = run(builder()
         .add(diary.script("a").stop(Act::Fails))
-        .add(diary.script("b"))
-        .after(["a"])
-        .add(diary.script("c").stop(Act::Panics))
-        .after(["b"]));
+        .add(diary.script("b").after(["a"]))
+        .add(diary.script("c").stop(Act::Panics).after(["b"])));
     let outcome = running.terminated_after(ms(100)).await;
     assert_eq!(diary.of(".stop"), ["c", "b", "a"]);
     let [c, a] = &outcome.failures[..] else {
@@ -219,7 +305,7 @@ async fn every_failing_stop_is_reported_and_keeps_nobody_from_stopping() {
             && matches!(&c.kind, FailureKind::Panic(said) if said.contains("stop fell over, at lifecycle/tests/it/rig.rs:")),
         "{c}"
     );
-    assert_eq!(a.to_string(), "a: Stop: stop broke");
+    assert_eq!(a.to_string(), "a failed to stop: stop broke");
     assert_eq!((a.step, outcome.exit_code()), (Step::Stop, 70));
 }
 
@@ -243,8 +329,7 @@ async fn a_listener_stops_before_what_it_did_not_wait_for() {
     let diary = Diary::new();
     let running = run(builder()
         .add(diary.script("store").start([Act::Takes(ms(100))]))
-        .add(diary.script("server"))
-        .stops_before(["store", "not here"]));
+        .add(diary.script("server").stops_before(["store", "not here"])));
     running.terminated_after(ms(500)).await;
     assert_eq!(diary.of(".started"), ["server", "store"]);
     assert_eq!(diary.of(".drain"), ["server", "store"]);
@@ -255,11 +340,19 @@ async fn a_listener_stops_before_what_it_did_not_wait_for() {
 async fn the_job_of_the_process_ends_it_and_other_jobs_do_not() {
     let diary = Diary::new();
     let outcome = run(builder()
-        .add(diary.script("migration").run([Act::Takes(ms(10))]))
-        .on_finish(OnFinish::Continue)
-        .add(diary.script("import").run([Act::Takes(ms(300))]))
-        .on_finish(OnFinish::Shutdown)
-        .after(["migration"])
+        .add(
+            diary
+                .script("migration")
+                .run([Act::Takes(ms(10))])
+                .on_finish(OnFinish::Continue),
+        )
+        .add(
+            diary
+                .script("import")
+                .run([Act::Takes(ms(300))])
+                .on_finish(OnFinish::Shutdown)
+                .after(["migration"]),
+        )
         .add(diary.script("server")))
     .outcome()
     .await;
@@ -273,10 +366,8 @@ async fn when_all_jobs_are_done_the_process_is() {
     let diary = Diary::new();
     let job = |name: &str| diary.script(name).run([Act::Takes(ms(50))]);
     let outcome = run(builder()
-        .add(job("a"))
-        .on_finish(OnFinish::Continue)
-        .add(job("b"))
-        .on_finish(OnFinish::Continue))
+        .add(job("a").on_finish(OnFinish::Continue))
+        .add(job("b").on_finish(OnFinish::Continue)))
     .outcome()
     .await;
     assert_eq!((outcome.up, outcome.exit_code()), (ms(50), 0));
@@ -328,8 +419,7 @@ async fn one_that_blocks_its_thread_is_named_and_does_not_hold_the_others() {
     let running = run(builder()
         .stop_timeout(ms(200))
         .add(diary.script("below"))
-        .add(blocking)
-        .after(["below"]));
+        .add(blocking.after(["below"])));
     sleep(ms(100)).await;
     go.send(()).await.unwrap();
     let outcome = running.terminated_after(ms(100)).await;

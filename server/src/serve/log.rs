@@ -8,9 +8,12 @@ use event_store::embedded::{Embedded, OpenError};
 use event_store::jetstream::{ConnectError, Credentials, JetStream, JetStreamConfig};
 use event_store::keys::{CachedKeys, EmbeddedKeys};
 use event_store::{Availability, Deferred, Durability, EventStore, KeyStore};
-use lifecycle::{Builder, Error, RunContext, StartContext, StopContext, async_trait, exponential};
+use lifecycle::{
+    ComponentExt as _, Error, Member, RunContext, StartContext, StopContext, async_trait,
+    exponential,
+};
 
-use super::{LOG, Parts, handover};
+use super::{ADMIN, HEALTH, LOG, Parts, handover};
 use crate::config::{Config, NatsConfig};
 
 /// First and longest wait between two tries to reach NATS.
@@ -19,7 +22,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 const STORE_IO: u8 = 74;
 
 /// Opens the log and its keys, hands them in, watches them, closes them.
-pub(super) struct Component {
+struct Component {
     place: Place,
     log: Deferred<dyn EventStore>,
     keys: Deferred<dyn KeyStore>,
@@ -39,13 +42,20 @@ enum Opened {
     Nats(Arc<JetStream>),
 }
 
-/// The rest of the service starts without waiting for NATS, which is tried for ever.
-pub(super) fn in_background(builder: Builder) -> Builder {
-    builder.in_background().retry(exponential(RETRY.0, RETRY.1))
+/// The log with its options. The rest of the service starts without waiting for NATS, which is tried
+/// for ever.
+pub(super) fn member(config: &Config, parts: &Parts) -> Member {
+    let log = Component::new(config, parts)
+        .stops_before([HEALTH, ADMIN])
+        .stop_within(config.stop);
+    match config.nats {
+        None => log,
+        Some(_) => log.in_background().retry(exponential(RETRY.0, RETRY.1)),
+    }
 }
 
 impl Component {
-    pub(super) fn new(config: &Config, parts: &Parts) -> Self {
+    fn new(config: &Config, parts: &Parts) -> Self {
         let place = match &config.nats {
             None => Place::Embedded(config.data_dir.clone()),
             Some(nats) => Place::Nats(Box::new(jetstream(config, nats))),
