@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> ExitCode {
     let done = match command {
         Command::Serve(arguments) => return Box::pin(serve::serve(&arguments.settings)).await,
-        Command::Config(arguments) => return serve::config(&arguments),
+        Command::Config(arguments) => return config::run(&arguments),
         Command::Healthcheck(arguments) => {
             return ExitCode::from(client::healthcheck(arguments).await);
         }

@@ -1,324 +1,210 @@
-//! `orders serve`: reads the configuration, puts the service together, runs it.
+//! `orders serve`: puts the service together and runs it.
 //!
-//! ```text
-//!   grpc ──stops before──▶ projection.orders, projection.reports ──▶ log ──▶ health, admin
-//! ```
+//! | component | does | starts after | stops before |
+//! |---|---|---|---|
+//! | `grpc` | answers commands and queries | | everything that it calls, and `health` |
+//! | `deadlines` | sends the commands whose time has come | | the projections, `log` |
+//! | `erasures` | finishes erasures after a crash | | the projections, `log` |
+//! | `projection.*` | fold the log into views | the embedded log | `log` |
+//! | `log` | opens the log and the keys; NATS in the background | | `health`, `admin` |
+//! | `disk`, `clock` | check the surroundings | | |
+//! | `watchdog` | checks that the runtime gets to run its tasks | | |
+//! | `health` | answers health over gRPC | | `admin` |
+//! | `admin` | answers probes and metrics over HTTP, to the last | | |
 //!
-//! Listeners are bound at once. The log may come later: until then commands answer that it is out
+//! Listeners are bound at once. NATS may come later: until then commands answer that the log is out
 //! of reach, and health says so.
 
-mod banner;
+mod announce;
+mod clock;
 mod deadlines;
 mod erasures;
+mod failed;
 mod guard;
 mod handover;
 mod log;
 mod metrics;
+mod name;
 mod projection;
 mod services;
+mod shared;
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::{Deferred, EventStore, KeyStore};
-use lifecycle::health::{self, Requires};
-use lifecycle::{Builder, ComponentExt, Health, Member, Signals, Supervisor};
-use order::value::Timestamp;
-use projector::{Orders, Projection as _, Projector, Reports};
-use read_model::Store;
+use lifecycle::health::{self, Health, Requires};
+use lifecycle::{Builder, ComponentExt, Member, Outcome, Restart, Signals, Supervisor, Watchdog};
 
-use crate::cli::{ConfigCommand, Settings};
-use crate::config::{Config, Layers, Problem, SETTINGS, Sources, without_credentials};
-use crate::{exit, output, telemetry};
-
-/// Names of the components; health and dependencies know them by these.
-const LOG: &str = "log";
-const GRPC: &str = "grpc";
-const HEALTH: &str = "health";
-const ADMIN: &str = lifecycle::admin::Server::NAME;
-const ORDERS: &str = "projection.orders";
-const REPORTS: &str = "projection.reports";
-const DEADLINES: &str = "deadlines";
-const ERASURES: &str = "erasures";
+use crate::cli::Settings;
+use crate::config::{self, Config, Filter, Problem};
+use crate::{exit, telemetry};
+use announce::Announcement;
+use failed::Failed;
+use name::{ADMIN, CLOCK, DISK, GRPC, HEALTH, LOG};
+use projection::Projections;
+use shared::Shared;
 
 /// A node that alone lost the log leaves rotation only when it stays lost.
 const DWELL: Duration = Duration::from_secs(5);
+/// Tasks of a busy machine wait for a second or two, not for this long.
+const STARVED: Duration = Duration::from_secs(15);
+/// Below this the disk is reported. A rebuild needs room for a second view.
+const FREE_PERCENT: u8 = 10;
+/// What a time server may correct in one step.
+const CLOCK_STEP: Duration = Duration::from_secs(5);
 
 /// Runs the service until it is told to stop.
 pub(crate) async fn serve(settings: &Settings) -> ExitCode {
     // Before anything else: a signal during the start must find somebody.
-    let signals = match Signals::arm() {
-        Ok(signals) => signals,
-        Err(error) => return exit::failed(&anyhow::Error::msg(error.to_string())),
-    };
-    let (layers, config) = match load(settings) {
-        Ok(loaded) => loaded,
-        Err(problems) => return report(&problems),
-    };
-    telemetry::install(&config);
-    for variable in &layers.unknown_variables {
-        tracing::warn!(
-            variable,
-            "unknown variable ignored; `orders config show` lists all settings"
-        );
-    }
-    match assemble(&config).await {
-        Ok(builder) => run(builder.signals(signals)).await,
-        Err(error) => exit::failed(&error),
-    }
-}
-
-async fn run(builder: Builder) -> ExitCode {
-    match builder.build() {
-        Ok(supervisor) => Box::pin(supervisor.run()).await.into(),
-        Err(error) => exit::failed(&anyhow::Error::msg(format!("{error}"))),
-    }
-}
-
-/// `orders config show` and `orders config validate`.
-pub(crate) fn config(command: &ConfigCommand) -> ExitCode {
-    let (ConfigCommand::Show(settings) | ConfigCommand::Validate(settings)) = command;
-    let (layers, _) = match load(settings) {
-        Ok(loaded) => loaded,
-        Err(problems) => return report(&problems),
-    };
-    if matches!(command, ConfigCommand::Validate(_)) {
-        output::line("the configuration is valid");
-        return ExitCode::SUCCESS;
-    }
-    let rows: Vec<Vec<String>> = SETTINGS
-        .iter()
-        .map(|setting| {
-            let value = layers.value(setting.name);
-            let shown = if setting.secret && !value.is_empty() {
-                "[redacted]".to_owned()
-            } else if setting.name == "nats.url" {
-                without_credentials(value)
-            } else {
-                value.to_owned()
-            };
-            let origin = layers.origin(setting.name).to_string();
-            vec![
-                setting.name.to_owned(),
-                shown,
-                origin,
-                setting.about.to_owned(),
-            ]
-        })
-        .collect();
-    output::line(&crate::client::table(
-        &["SETTING", "VALUE", "FROM", "WHAT"],
-        &rows,
-    ));
-    ExitCode::SUCCESS
-}
-
-fn load(settings: &Settings) -> Result<(Layers, Config), Vec<Problem>> {
-    let sources = sources(settings)?;
-    let (layers, problems) = Layers::read(sources);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let terminal = std::io::stdout().is_terminal();
-    let config = Config::load(&layers, terminal)?;
-    Ok((layers, config))
-}
-
-fn sources(settings: &Settings) -> Result<Sources, Vec<Problem>> {
-    let problem = |origin: &str, text: String| {
-        vec![Problem {
-            origin: origin.to_owned(),
-            text,
-        }]
-    };
-    let file = match &settings.config {
-        None => None,
-        Some(path) => {
-            let name = path.display().to_string();
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                problem("flag --config", format!("failed to read {name}: {error}"))
-            })?;
-            Some((name, text))
+    let signals = Signals::arm();
+    let terminal = telemetry::is_terminal();
+    let loaded = config::load(settings);
+    let format = loaded.log_format(terminal);
+    let config = match loaded.config {
+        Ok(config) => config,
+        Err(problems) => {
+            telemetry::install(format, &Filter::default());
+            return refuse(&problems);
         }
     };
-    let (mut flags, mut sets) = (Vec::new(), Vec::new());
-    let given = [("role", &settings.role), ("data_dir", &settings.data_dir)];
-    for (name, value) in given {
-        flags.extend(value.clone().map(|value| (name.to_owned(), value)));
-    }
-    for set in &settings.set {
-        let (name, value) = set
-            .split_once('=')
-            .ok_or_else(|| problem("flag --set", format!("{set:?} is not NAME=VALUE")))?;
-        sets.push((name.to_owned(), value.to_owned()));
-    }
-    Ok(Sources {
-        file,
-        environment: environment()?,
-        flags,
-        sets,
-    })
+    telemetry::install(format, &config.logging.filter);
+    warn_of_unknown(&loaded.layers.unknown_variables);
+    let ended = match signals {
+        Ok(signals) => Box::pin(run(&config, signals, terminal)).await,
+        Err(error) => Err(Failed::signals(&error)),
+    };
+    ended.map_or_else(|failed| failed.report(), ExitCode::from)
 }
 
-/// The environment as text. What is none is a problem where it is ours, and nobody's business else.
-fn environment() -> Result<Vec<(String, String)>, Vec<Problem>> {
-    let mut readable = Vec::new();
-    for (name, value) in std::env::vars_os() {
-        let Ok(name) = name.into_string() else {
-            continue;
-        };
-        match value.into_string() {
-            Ok(value) => readable.push((name, value)),
-            Err(_) if !name.starts_with("ORDERS_") => {}
-            Err(_) => {
-                return Err(vec![Problem {
-                    origin: format!("env {name}"),
-                    text: "is not UTF-8".to_owned(),
-                }]);
-            }
-        }
-    }
-    Ok(readable)
-}
-
-fn report(problems: &[Problem]) -> ExitCode {
-    output::note("error: the configuration is not valid");
-    for problem in problems {
-        output::note(&format!("  {problem}"));
+fn refuse(problems: &[Problem]) -> ExitCode {
+    for Problem { origin, text } in problems {
+        tracing::error!(origin, "the configuration is not valid: {text}");
     }
     ExitCode::from(exit::CONFIGURATION)
 }
 
-/// Everything that the parts share.
-struct Parts {
-    log: Deferred<dyn EventStore>,
-    keys: Deferred<dyn KeyStore>,
-    health: Health,
-    metrics: Arc<metrics::Metrics>,
+/// Kubernetes injects `ORDERS_…` variables where a Service is named `orders`, so these are no errors.
+fn warn_of_unknown(variables: &[String]) {
+    if !variables.is_empty() {
+        let variables = variables.join(", ");
+        let hint = "unknown variables are ignored; `orders config show` lists all settings";
+        tracing::warn!(variables, "{hint}");
+    }
 }
 
-async fn assemble(config: &Config) -> anyhow::Result<Builder> {
-    let parts = Parts {
-        log: Deferred::new(),
-        keys: Deferred::new(),
-        health: Health::new(),
-        metrics: Arc::new(metrics::Metrics::new()),
-    };
-    let projections = if config.role.serves_queries() {
-        Some(projections(config, &parts).await?)
+async fn run(config: &Config, signals: Signals, terminal: bool) -> Result<Outcome, Failed> {
+    let shared = Shared::new(config);
+    name_services(config, &shared.health);
+    let projections = if config.process.role.serves_queries() {
+        Some(Projections::open(config, &shared).await?)
     } else {
         None
     };
-    name_services(config, &parts.health);
-    let commands = services::commands(config, &parts);
-    let routes = services::routes(config, &parts, &commands, projections.as_ref());
-    let workers = projections.as_ref().map(|(_, orders, _)| {
-        let clock: command::Clock = Arc::new(now);
-        let grace = config.clock_grace;
-        (
-            deadlines::Component::new(orders.reader(), commands, clock, grace),
-            erasures::Component::new(orders.reader(), parts.keys.clone()),
-        )
+    let listeners = Listeners::new(config, &shared, projections.as_ref());
+    let announcement = listeners.announcement(config, terminal);
+    let health = shared.health.clone();
+    let supervisor = components(config, shared, projections, listeners)
+        .termination_delay(config.shutdown.delay(terminal))
+        .drain_timeout(config.shutdown.drain)
+        .stop_timeout(config.shutdown.drain + config.shutdown.stop)
+        .signals(signals)
+        .build()?;
+    tokio::select! {
+        outcome = supervisor.run() => Ok(outcome),
+        () = announcement.when_ready(&health) => unreachable!("it waits for ever"),
+    }
+}
+
+/// The three ports.
+struct Listeners {
+    grpc: lifecycle::grpc::Server,
+    health: lifecycle::grpc::Server,
+    admin: lifecycle::admin::Server,
+}
+
+impl Listeners {
+    fn new(config: &Config, shared: &Shared, projections: Option<&Projections>) -> Self {
+        let metrics = metrics::routes(Arc::clone(&shared.metrics));
+        Self {
+            grpc: services::server(config, services::routes(config, shared, projections)),
+            health: services::health_server(config, &shared.health),
+            admin: lifecycle::admin::Server::new(config.admin.listen, shared.health.clone())
+                .mount(metrics),
+        }
+    }
+
+    fn announcement(&self, config: &Config, terminal: bool) -> Announcement {
+        let bound = [self.grpc.bound(), self.health.bound(), self.admin.bound()];
+        Announcement::new(config, terminal, bound)
+    }
+}
+
+/// The table above, as code.
+fn components(
+    config: &Config,
+    shared: Shared,
+    projections: Option<Projections>,
+    listeners: Listeners,
+) -> Builder {
+    let log = log::member(config, &shared);
+    let deadlines = projections.as_ref().map(|views| {
+        let (orders, grace) = (views.orders(), config.deadlines.clock_grace);
+        deadlines::Component::new(orders, shared.commands.clone(), Arc::new(clock::now), grace)
     });
-    let (deadlines, erasures) = workers.unzip();
-    let grpc = services::server(config, routes);
-    let health = services::health_server(config, &parts.health);
-    let admin = lifecycle::admin::Server::new(config.admin_listen, parts.health.clone())
-        .mount(metrics::routes(Arc::clone(&parts.metrics)));
-    let banner = banner::Banner::new(config, grpc.bound(), health.bound(), admin.bound());
-    let (orders, reports) = projections.map_or((None, None), |(_, o, r)| (Some(o), Some(r)));
-    let log = log::member(config, &parts);
-    Ok(Supervisor::builder()
-        .health(parts.health)
-        .termination_delay(config.termination_delay)
-        .drain_timeout(config.drain)
-        .stop_timeout(config.drain + config.stop)
-        .add(admin)
-        .add(health.stops_before([ADMIN]))
-        .add(log)
-        .maybe_add(orders.map(|it| view(config, it)))
-        .maybe_add(reports.map(|it| view(config, it)))
-        .maybe_add(deadlines.map(|it| it.stops_before([ORDERS, LOG])))
-        .maybe_add(erasures.map(|it| it.stops_before([ORDERS, LOG])))
+    let erasures = projections
+        .as_ref()
+        .map(|views| erasures::Component::new(views.orders(), shared.keys.clone()));
+    let views = projections.map(|projections| projections.members(config));
+    // Without views and with NATS there is nothing on this machine's disk.
+    let disk = config.process.role.serves_queries();
+    let disk = disk.then(|| lifecycle::disk(DISK, &config.process.data_dir, FREE_PERCENT));
+    let clock = lifecycle::clock(CLOCK, clock::wall, CLOCK_STEP, config.deadlines.clock_grace);
+    let builder = Supervisor::builder()
+        .health(shared.health)
+        .add(listeners.admin)
+        .add(listeners.health.stops_before([ADMIN]))
+        .add(Watchdog::new(STARVED))
+        .maybe_add(disk)
+        .add(clock)
+        .add(log);
+    views
+        .into_iter()
+        .flatten()
+        .fold(builder, Builder::add)
+        .maybe_add(deadlines.map(worker))
+        .maybe_add(erasures.map(worker))
         .add(
-            grpc.stops_before([ORDERS, REPORTS, LOG, HEALTH])
-                .drain_within(config.drain),
+            listeners
+                .grpc
+                .stops_before(projection::NAMES)
+                .stops_before([LOG, HEALTH])
+                .drain_within(config.shutdown.drain),
         )
-        .add(banner.after([GRPC, HEALTH, ADMIN])))
 }
 
-fn view(config: &Config, projection: impl ComponentExt) -> Member {
-    // The embedded log opens in milliseconds; NATS may take its time, and an intact view serves.
-    let before: &[&str] = if config.nats.is_none() { &[LOG] } else { &[] };
-    projection
-        .after(before.iter().copied())
+/// Reads the views and writes to the log. A panic in it is a defect, which the next round may not
+/// meet again; five of them within ten minutes stop the process.
+fn worker(component: impl ComponentExt) -> Member {
+    let pauses = lifecycle::exponential(Duration::from_secs(1), Duration::from_secs(60));
+    component
+        .stops_before(projection::NAMES)
         .stops_before([LOG])
-        .drain_within(config.drain)
-        .stop_within(config.stop)
-}
-
-async fn projections(config: &Config, parts: &Parts) -> anyhow::Result<services::Projections> {
-    let orders = open_view(config, Orders.name(), Orders.schema()).await?;
-    let reports = open_view(config, Reports.name(), Reports.schema()).await?;
-    parts.metrics.watch(&orders);
-    parts.metrics.watch(&reports);
-    let log: Arc<dyn EventStore> = Arc::new(parts.log.clone());
-    Ok((
-        (Arc::clone(&orders), Arc::clone(&reports)),
-        projection::Component::new(ORDERS, Projector::new(Orders, Arc::clone(&log), orders)),
-        projection::Component::new(REPORTS, Projector::new(Reports, log, reports)),
-    ))
-}
-
-async fn open_view(config: &Config, name: &str, schema: u32) -> anyhow::Result<Arc<Store>> {
-    let root = config.data_dir.join("read-model");
-    let open = || Store::open(&root, name, schema, config.read_model_cache);
-    let is_in_use = |error: &_| matches!(error, read_model::Error::InUse { .. });
-    let opened = handover::open(name, open, is_in_use).await;
-    opened.map(Arc::new).map_err(|error| {
-        let next = if is_in_use(&error) {
-            "; stop that process, or give this one a data_dir of its own"
-        } else {
-            ""
-        };
-        anyhow::Error::new(error).context(format!("failed to open the view {name}{next}"))
-    })
+        .restart(Restart::new(5, Duration::from_secs(600), pauses))
 }
 
 /// What each name that health is asked for needs in order to be serving.
 fn name_services(config: &Config, health: &Health) {
-    let command = "orders.v1.OrderCommandService";
-    if config.role.serves_queries() {
-        health.service(health::READINESS, Requires::only([ORDERS, REPORTS, GRPC]));
-        health.service(
-            "orders.v1.OrderQueryService",
-            Requires::only([ORDERS, GRPC]),
-        );
-        health.service(
-            "orders.v1.OrderReportService",
-            Requires::only([REPORTS, GRPC]),
-        );
-        health.service("orders.v1.OrderHistoryService", Requires::only([LOG, GRPC]));
+    let commands = "orders.v1.OrderCommandService";
+    if config.process.role.serves_queries() {
+        projection::name_services(health);
     } else {
         health.service(health::READINESS, Requires::only([LOG, GRPC]).dwell(DWELL));
     }
     if config.serves_administration() {
         health.service("orders.v1.ProjectionService", Requires::only([GRPC]));
     }
-    if config.role.serves_commands() {
-        health.service(command, Requires::only([LOG, GRPC]));
+    if config.process.role.serves_commands() {
+        health.service(commands, Requires::only([LOG, GRPC]));
     }
-}
-
-/// The clock of the process: microseconds since 1970.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the edge where time enters"
-)]
-fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let micros = since.map(|since| since.as_micros()).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
 }

@@ -1,30 +1,63 @@
-//! Log lines.
+//! Log lines: on standard output, for people or for machines. Panics are log lines too.
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
-use tracing_subscriber::fmt::format::FmtSpan;
+mod line;
+mod lines;
+#[cfg(test)]
+mod tests;
 
-use crate::config::{Config, LogFormat};
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{IsTerminal as _, Write as _};
+use std::panic::PanicHookInfo;
 
-/// Levels by target.
-///
-/// # Errors
-/// When the text is none.
-pub(crate) fn filter(text: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::builder().parse(text)
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::{Filter, LogFormat};
+use line::Look;
+use lines::Lines;
+
+/// Whether the log is read on a terminal.
+pub(crate) fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
 }
 
-/// Installs the subscriber: standard output, text or JSON.
-pub(crate) fn install(config: &Config) {
-    // The configuration has read this filter before.
-    let filter = filter(&config.log_filter).unwrap_or_default();
-    let base = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_span_events(FmtSpan::NONE);
-    // A second installation is a test's; the first subscriber stays.
-    let installed = match config.log_format {
-        LogFormat::Text => base.with_target(false).try_init(),
-        LogFormat::Json => base.json().flatten_event(true).try_init(),
+/// From here on everything that the process says is a log line on standard output.
+pub(crate) fn install(format: LogFormat, filter: &Filter) {
+    let look = match format {
+        LogFormat::Json => Look::Json,
+        LogFormat::Text if is_terminal() && wants_colours() => Look::Coloured,
+        LogFormat::Text => Look::Plain,
     };
+    // The configuration has read this filter before.
+    let levels = filter.levels().unwrap_or_default();
+    let lines = Lines::new(look, |line| {
+        // A log that nobody reads any more is no reason to stop.
+        drop(std::io::stdout().lock().write_all(line.as_bytes()));
+    });
+    let installed = tracing_subscriber::registry()
+        .with(levels)
+        .with(lines)
+        .try_init();
+    // A second installation is a test's; the first subscriber stays.
     drop(installed);
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+/// `NO_COLOR` asks every program for text without colours, when it is not empty.
+fn wants_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let backtrace = Backtrace::capture();
+    let captured = backtrace.status() == BacktraceStatus::Captured;
+    tracing::error!(
+        panic = info
+            .payload_as_str()
+            .unwrap_or("a payload that is not text"),
+        place = info.location().map(ToString::to_string),
+        thread = std::thread::current().name(),
+        backtrace = captured.then(|| backtrace.to_string()),
+        "panicked"
+    );
 }

@@ -1,27 +1,16 @@
-//! Where values come from.
+//! Where values come from: defaults, then the file, then the environment, then flags.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Problem, SETTINGS};
+use super::setting::{SETTINGS, Setting};
+use super::source::Sources;
+use super::{Problem, plain};
 
-/// Where the client subcommands find the service; no setting of it.
-const CLIENT_VARIABLE: &str = "ORDERS_ADDR";
-
-/// What was found outside: the text of the file, the environment, the flags that were given.
-#[derive(Debug, Default)]
-pub(crate) struct Sources {
-    /// Name and text of the configuration file.
-    pub(crate) file: Option<(String, String)>,
-    /// The whole environment.
-    pub(crate) environment: Vec<(String, String)>,
-    /// Setting name and value of every flag.
-    pub(crate) flags: Vec<(String, String)>,
-    /// Setting name and value of every `--set`.
-    pub(crate) sets: Vec<(String, String)>,
-}
+/// Variables of the client subcommands, which are no settings of the service.
+const CLIENT_VARIABLES: [&str; 1] = ["ORDERS_ADDR"];
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +26,10 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
-            Self::File { name, line } => write!(f, "{name}:{line}"),
-            Self::Environment { variable } => write!(f, "env {variable}"),
-            Self::Flag { name } => write!(f, "flag --{name}"),
-            Self::Set { name } => write!(f, "flag --set {name}"),
+            Self::File { name, line } => write!(f, "{}:{line}", plain(name)),
+            Self::Environment { variable } => write!(f, "env {}", plain(variable)),
+            Self::Flag { name } => write!(f, "flag --{}", plain(name)),
+            Self::Set { name } => write!(f, "flag --set {}", plain(name)),
         }
     }
 }
@@ -49,13 +38,13 @@ impl fmt::Display for Origin {
 #[derive(Debug)]
 pub(crate) struct Layers {
     values: BTreeMap<&'static str, (String, Origin)>,
-    /// Variables that look like ours and are not.
+    /// Variables that begin with `ORDERS_` and are no settings.
     pub(crate) unknown_variables: Vec<String>,
 }
 
 impl Layers {
-    /// Lays the sources over one another. Problems are unknown settings and unreadable files.
-    pub(crate) fn read(sources: Sources) -> (Self, Vec<Problem>) {
+    /// Lays the sources over one another. Unknown settings and unreadable files are problems.
+    pub(super) fn read(sources: Sources, problems: &mut Vec<Problem>) -> Self {
         let values = SETTINGS
             .iter()
             .map(|setting| (setting.name, (setting.default.to_owned(), Origin::Default)))
@@ -64,20 +53,19 @@ impl Layers {
             values,
             unknown_variables: Vec::new(),
         };
-        let mut problems = Vec::new();
         if let Some((name, text)) = sources.file {
-            layers.read_file(&name, &text, &mut problems);
+            layers.read_file(&name, &text, problems);
         }
-        layers.read_environment(sources.environment, &mut problems);
+        layers.read_environment(sources.environment, problems);
         for (name, value) in sources.flags {
             let flag = name.replace('_', "-");
-            layers.set(&name, value, Origin::Flag { name: flag }, &mut problems);
+            layers.set(&name, value, Origin::Flag { name: flag }, problems);
         }
         for (name, value) in sources.sets {
             let origin = Origin::Set { name: name.clone() };
-            layers.set(&name, value, origin, &mut problems);
+            layers.set(&name, value, origin, problems);
         }
-        (layers, problems)
+        layers
     }
 
     pub(crate) fn value(&self, name: &str) -> &str {
@@ -91,7 +79,7 @@ impl Layers {
     }
 
     fn set(&mut self, name: &str, value: String, origin: Origin, problems: &mut Vec<Problem>) {
-        match SETTINGS.iter().find(|setting| setting.name == name) {
+        match Setting::find(name) {
             Some(setting) => {
                 self.values.insert(setting.name, (value, origin));
             }
@@ -100,24 +88,21 @@ impl Layers {
     }
 
     fn read_file(&mut self, file: &str, text: &str, problems: &mut Vec<Problem>) {
-        let table = match DeTable::parse(text) {
-            Ok(table) => table,
+        match DeTable::parse(text) {
+            Ok(table) => self.read_table((file, text), "", table.get_ref(), problems),
             Err(error) => {
-                let line = error.span().map_or(1, |span| line_of(text, span.start));
-                problems.push(Problem {
-                    origin: format!("{file}:{line}"),
-                    text: format!("not TOML: {}", error.message()),
-                });
-                return;
+                let origin = Origin::File {
+                    name: file.to_owned(),
+                    line: error.span().map_or(1, |span| line_of(text, span.start)),
+                };
+                problems.push(origin.problem(format!("not TOML: {}", error.message())));
             }
-        };
-        self.read_table(file, text, "", table.get_ref(), problems);
+        }
     }
 
     fn read_table(
         &mut self,
-        file: &str,
-        text: &str,
+        (file, text): (&str, &str),
         prefix: &str,
         table: &DeTable<'_>,
         problems: &mut Vec<Problem>,
@@ -128,107 +113,107 @@ impl Layers {
                 name: file.to_owned(),
                 line: line_of(text, key.span().start),
             };
-            let plain = match value.get_ref() {
+            let value = match value.get_ref() {
                 DeValue::Table(inner) => {
-                    self.read_table(file, text, &format!("{name}."), inner, problems);
+                    self.read_table((file, text), &format!("{name}."), inner, problems);
                     continue;
                 }
                 DeValue::String(string) => string.to_string(),
                 DeValue::Integer(integer) => integer.to_string(),
                 DeValue::Boolean(boolean) => boolean.to_string(),
                 DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) => {
-                    problems.push(Problem {
-                        origin: origin.to_string(),
-                        text: format!("{name} must be a string, an integer or a boolean"),
-                    });
+                    let text = "must be a string, an integer or a boolean";
+                    problems.push(origin.problem(format!("{name} {text}")));
                     continue;
                 }
             };
-            self.set(&name, plain, origin, problems);
+            self.set(&name, value, origin, problems);
         }
     }
 
+    /// `PORT` and `RUST_LOG` belong to everybody; our own variables win over them.
     fn read_environment(
         &mut self,
-        environment: Vec<(String, String)>,
+        mut environment: Vec<(String, String)>,
         problems: &mut Vec<Problem>,
     ) {
+        environment.retain(|(_, value)| !value.is_empty());
+        for (variable, value) in &environment {
+            let (name, value) = match variable.as_str() {
+                "PORT" => ("grpc.listen", self.with_port(value)),
+                "RUST_LOG" => ("log.filter", value.clone()),
+                _ours_or_not_for_us => continue,
+            };
+            let variable = variable.clone();
+            self.set(name, value, Origin::Environment { variable }, problems);
+        }
         for (variable, value) in environment {
-            if value.is_empty() {
-                continue;
-            }
-            if variable == "PORT" {
-                let origin = Origin::Environment { variable };
-                let host = self
-                    .value("grpc.listen")
-                    .rsplit_once(':')
-                    .map_or("127.0.0.1", |(h, _)| h);
-                let address = format!("{host}:{value}");
-                self.set("grpc.listen", address, origin, problems);
-            } else if variable == "RUST_LOG" {
-                self.set(
-                    "log.filter",
-                    value,
-                    Origin::Environment { variable },
-                    problems,
-                );
-            } else if let Some(name) = variable.strip_prefix("ORDERS_") {
-                self.read_variable(&variable, name, value, problems);
+            if let Some(name) = variable.strip_prefix("ORDERS_") {
+                let dotted = name.to_ascii_lowercase().replace("__", ".");
+                self.read_variable(variable, &dotted, value, problems);
             }
         }
     }
 
-    /// Kubernetes injects variables such as `ORDERS_PORT_50051_TCP`, so an unknown one is a warning.
+    /// The address of the gRPC services with another port.
+    fn with_port(&self, port: &str) -> String {
+        let address = self.value("grpc.listen").rsplit_once(':');
+        format!("{}:{port}", address.map_or("127.0.0.1", |(host, _)| host))
+    }
+
+    /// Kubernetes injects variables such as `ORDERS_PORT_50051_TCP`: an unknown one is no problem.
     fn read_variable(
         &mut self,
-        variable: &str,
+        variable: String,
         name: &str,
         value: String,
         problems: &mut Vec<Problem>,
     ) {
-        let origin = Origin::Environment {
-            variable: variable.to_owned(),
-        };
-        let dotted = name.to_ascii_lowercase().replace("__", ".");
-        let known = |name: &str| SETTINGS.iter().find(|setting| setting.name == name);
-        if known(&dotted).is_some() {
-            self.set(&dotted, value, origin, problems);
-        } else if let Some(base) = dotted
-            .strip_suffix("_file")
-            .filter(|base| known(base).is_some_and(|s| s.secret))
-        {
-            match std::fs::read_to_string(&value) {
-                Ok(text) => self.set(base, text.trim_end().to_owned(), origin, problems),
-                Err(error) => problems.push(Problem {
-                    origin: origin.to_string(),
-                    text: format!("{value} cannot be read: {error}"),
-                }),
+        let of_a_file = name.strip_suffix("_file").and_then(Setting::find);
+        let setting = Setting::find(name);
+        let Some(setting) = setting.or(of_a_file.filter(|setting| setting.secret)) else {
+            if !CLIENT_VARIABLES.contains(&variable.as_str()) {
+                self.unknown_variables.push(variable);
             }
-        } else if variable != CLIENT_VARIABLE {
-            self.unknown_variables.push(variable.to_owned());
+            return;
+        };
+        let before = self.origin(setting.name);
+        let origin = Origin::Environment { variable };
+        if setting.secret && matches!(before, Origin::Environment { .. }) {
+            problems.push(origin.problem(format!("{before} is set as well; keep one of them")));
+        }
+        if setting.name == name {
+            self.set(name, value, origin, problems);
+            return;
+        }
+        match std::fs::read_to_string(&value) {
+            Ok(text) => self.set(setting.name, text.trim_end().to_owned(), origin, problems),
+            Err(error) => problems.push(origin.problem(format!("failed to read {value}: {error}"))),
+        }
+    }
+}
+
+impl Origin {
+    pub(super) fn problem(&self, text: String) -> Problem {
+        Problem {
+            origin: self.to_string(),
+            text,
         }
     }
 }
 
 fn unknown(name: &str, origin: &Origin) -> Problem {
+    let distance = |setting: &Setting| strsim::damerau_levenshtein(setting.name, name);
     let nearest = SETTINGS
         .iter()
-        .map(|setting| {
-            (
-                strsim::damerau_levenshtein(setting.name, name),
-                setting.name,
-            )
-        })
+        .map(|setting| (distance(setting), setting.name))
         .min()
         .filter(|(distance, _)| *distance <= 3);
     let hint = nearest.map_or_else(
         || "; `orders config show` lists all".to_owned(),
         |(_, known)| format!("; did you mean {known}?"),
     );
-    Problem {
-        origin: origin.to_string(),
-        text: format!("unknown setting {name}{hint}"),
-    }
+    origin.problem(format!("unknown setting {name}{hint}"))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -143,7 +143,7 @@ impl Component {
             }
         };
         if let Some(receipt) = receipt.filter(|receipt| !receipt.replayed) {
-            tracing::info!(order_id = receipt.order_id, "did what was due");
+            tracing::info!(order_id = receipt.order_id, "sent a command that was due");
         }
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Component {
 #[async_trait]
 impl lifecycle::Component for Component {
     fn name(&self) -> &str {
-        super::DEADLINES
+        super::name::DEADLINES
     }
 
     async fn run(&mut self, cx: &RunContext) -> Result<(), Error> {

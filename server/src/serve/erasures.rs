@@ -44,7 +44,7 @@ impl Component {
 #[async_trait]
 impl lifecycle::Component for Component {
     fn name(&self) -> &str {
-        super::ERASURES
+        super::name::ERASURES
     }
 
     async fn run(&mut self, cx: &RunContext) -> Result<(), Error> {

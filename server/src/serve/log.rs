@@ -13,13 +13,25 @@ use lifecycle::{
     exponential,
 };
 
-use super::{ADMIN, HEALTH, LOG, Parts, handover};
-use crate::config::{Config, NatsConfig};
+use super::failed::STORE_IO;
+use super::handover;
+use super::name::{ADMIN, HEALTH, LOG};
+use super::shared::Shared;
+use crate::config::{Config, Log, Nats, Secret};
 
 /// First and longest wait between two tries to reach NATS.
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
-/// A store that cannot be opened: exit code of the process.
-const STORE_IO: u8 = 74;
+
+/// The log with its options. The service starts without waiting for NATS, which is tried for ever.
+pub(super) fn member(config: &Config, shared: &Shared) -> Member {
+    let log = Component::new(config, shared)
+        .stops_before([HEALTH, ADMIN])
+        .stop_within(config.shutdown.stop);
+    match config.log {
+        Log::Embedded => log,
+        Log::Nats(_) => log.in_background().retry(exponential(RETRY.0, RETRY.1)),
+    }
+}
 
 /// Opens the log and its keys, hands them in, watches them, closes them.
 struct Component {
@@ -42,28 +54,16 @@ enum Opened {
     Nats(Arc<JetStream>),
 }
 
-/// The log with its options. The rest of the service starts without waiting for NATS, which is tried
-/// for ever.
-pub(super) fn member(config: &Config, parts: &Parts) -> Member {
-    let log = Component::new(config, parts)
-        .stops_before([HEALTH, ADMIN])
-        .stop_within(config.stop);
-    match config.nats {
-        None => log,
-        Some(_) => log.in_background().retry(exponential(RETRY.0, RETRY.1)),
-    }
-}
-
 impl Component {
-    fn new(config: &Config, parts: &Parts) -> Self {
-        let place = match &config.nats {
-            None => Place::Embedded(config.data_dir.clone()),
-            Some(nats) => Place::Nats(Box::new(jetstream(config, nats))),
+    fn new(config: &Config, shared: &Shared) -> Self {
+        let place = match &config.log {
+            Log::Embedded => Place::Embedded(config.process.data_dir.clone()),
+            Log::Nats(nats) => Place::Nats(Box::new(jetstream(&config.process.node, nats))),
         };
         Self {
             place,
-            log: parts.log.clone(),
-            keys: parts.keys.clone(),
+            log: shared.log.clone(),
+            keys: shared.keys.clone(),
             opened: None,
         }
     }
@@ -109,7 +109,7 @@ impl lifecycle::Component for Component {
         LOG
     }
 
-    async fn start(&mut self, _cx: &StartContext) -> Result<(), Error> {
+    async fn start(&mut self, cx: &StartContext) -> Result<(), Error> {
         let opened = match &self.place {
             Place::Embedded(directory) => self.open_embedded(directory).await?,
             Place::Nats(config) => self.connect(config).await?,
@@ -120,11 +120,10 @@ impl lifecycle::Component for Component {
             Durability::PageCache => "kill -9, not a power cut",
             Durability::Fsync => "a power cut",
         };
-        tracing::info!(
-            log = description.name,
-            acknowledged_survives = durability,
-            "log open"
-        );
+        let name = &description.name;
+        cx.describe(format!(
+            "{name}; an acknowledged command survives {durability}"
+        ));
         for warning in &description.warnings {
             tracing::warn!(warning, "log");
         }
@@ -164,45 +163,39 @@ impl lifecycle::Component for Component {
     }
 }
 
-fn jetstream(config: &Config, nats: &NatsConfig) -> JetStreamConfig {
-    let credentials = match (
-        &nats.credentials_file,
-        &nats.token,
-        &nats.user,
-        &nats.password,
-    ) {
-        (Some(path), _, _, _) => Credentials::File(path.clone()),
-        (None, Some(token), _, _) => Credentials::Token(token.0.clone()),
-        (None, None, Some(user), Some(password)) => Credentials::Password {
-            user: user.clone(),
-            password: password.0.clone(),
-        },
-        _ => Credentials::None,
-    };
-    let node = if config.node.is_empty() {
+fn jetstream(node: &str, nats: &Nats) -> JetStreamConfig {
+    let node = if node.is_empty() {
         format!("{}-{}", host(), std::process::id())
     } else {
-        config.node.clone()
+        node.to_owned()
     };
     JetStreamConfig {
-        urls: nats
-            .url
-            .split(',')
-            .map(|url| url.trim().to_owned())
-            .collect(),
-        credentials,
-        stream: nats.stream.clone(),
-        partitions: nats.partitions,
-        replicas: nats.replicas,
-        max_bytes: nats.max_bytes,
+        urls: nats.url.0.clone(),
+        credentials: credentials(nats),
+        stream: nats.stream.0.clone(),
+        partitions: nats.partitions.0,
+        replicas: nats.replicas.0,
+        max_bytes: nats.max_bytes.signed(),
         create: nats.create,
-        durability: if nats.fsync {
-            Durability::Fsync
-        } else {
-            Durability::PageCache
-        },
+        durability: nats.durability,
         node,
-        ..JetStreamConfig::new(nats.url.clone())
+        ..JetStreamConfig::new("")
+    }
+}
+
+/// The configuration allows one of them at most.
+fn credentials(nats: &Nats) -> Credentials {
+    if let Some(path) = &nats.credentials_file {
+        Credentials::File(path.clone())
+    } else if let Some(Secret(token)) = &nats.token {
+        Credentials::Token(token.clone())
+    } else if let (Some(user), Some(Secret(password))) = (&nats.user, &nats.password) {
+        Credentials::Password {
+            user: user.clone(),
+            password: password.clone(),
+        }
+    } else {
+        Credentials::None
     }
 }
 

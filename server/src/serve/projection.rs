@@ -1,36 +1,129 @@
-//! A projection as a component: runs its projector and says how it is doing.
+//! The two projections: opened, run, served, watched. Nothing about them stands elsewhere in the
+//! wiring.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use lifecycle::health::Status;
-use lifecycle::{Error, RunContext, StartContext, async_trait};
-use projector::{Projection, Projector, Rebuild};
-use read_model::{Progress, Reader};
+use event_store::EventStore;
+use lifecycle::health::{self, Health, Requires, Status};
+use lifecycle::{ComponentExt as _, Error, Member, RunContext, StartContext, async_trait};
+use projector::{Orders, Projection, ProjectionService, Projector, Reports};
+use read_model::{Progress, Reader, Store};
 use tokio::time::Instant;
+
+use super::failed::{Failed, STORE_IO};
+use super::handover;
+use super::name::{GRPC, LOG};
+use super::shared::Shared;
+use crate::config::{Config, Log};
+
+/// Names of the components.
+pub(super) const NAMES: [&str; 2] = [ORDERS, REPORTS];
+const ORDERS: &str = "projection.orders";
+const REPORTS: &str = "projection.reports";
 
 /// How long a log may be out of reach before an intact view serves without it.
 const WITHOUT_LOG: Duration = Duration::from_secs(10);
-/// Storage of the view failed: exit code of the process.
-const STORE_IO: u8 = 74;
+
+/// Both projections, each with the view that it fills.
+pub(super) struct Projections {
+    orders: Component<Orders>,
+    reports: Component<Reports>,
+}
+
+impl Projections {
+    /// Opens both views.
+    pub(super) async fn open(config: &Config, shared: &Shared) -> Result<Self, Failed> {
+        Ok(Self {
+            orders: Component::open(ORDERS, Orders, config, shared).await?,
+            reports: Component::open(REPORTS, Reports, config, shared).await?,
+        })
+    }
+
+    pub(super) fn orders(&self) -> Reader {
+        self.orders.projector.reader()
+    }
+
+    pub(super) fn reports(&self) -> Reader {
+        self.reports.projector.reader()
+    }
+
+    /// Rebuilds over gRPC.
+    pub(super) fn administration(&self, log: Arc<dyn EventStore>) -> ProjectionService {
+        let Self { orders, reports } = self;
+        let views = vec![
+            (Arc::clone(&orders.view), orders.projector.rebuild()),
+            (Arc::clone(&reports.view), reports.projector.rebuild()),
+        ];
+        ProjectionService::new(log, views)
+    }
+
+    /// The embedded log opens in milliseconds, so they wait for it. NATS may take its time, and an
+    /// intact view serves without it.
+    pub(super) fn members(self, config: &Config) -> [Member; 2] {
+        let after: &[&str] = match config.log {
+            Log::Embedded => &[LOG],
+            Log::Nats(_) => &[],
+        };
+        [self.orders.member(), self.reports.member()].map(|projection| {
+            projection
+                .after(after.iter().copied())
+                .stops_before([LOG])
+                .drain_within(config.shutdown.drain)
+                .stop_within(config.shutdown.stop)
+        })
+    }
+}
+
+/// What the services that read the views need in order to be serving.
+pub(super) fn name_services(health: &Health) {
+    let needs = |service: &str, entries: &[&str]| {
+        health.service(service, Requires::only(entries.iter().copied()));
+    };
+    needs(health::READINESS, &[ORDERS, REPORTS, GRPC]);
+    needs("orders.v1.OrderQueryService", &[ORDERS, GRPC]);
+    needs("orders.v1.OrderReportService", &[REPORTS, GRPC]);
+    needs("orders.v1.OrderHistoryService", &[LOG, GRPC]);
+}
 
 /// Runs one projector.
-pub(super) struct Component<P: Projection> {
+struct Component<P: Projection> {
     name: &'static str,
+    view: Arc<Store>,
     projector: Projector<P>,
 }
 
 impl<P: Projection> Component<P> {
-    pub(super) fn new(name: &'static str, projector: Projector<P>) -> Self {
-        Self { name, projector }
+    async fn open(
+        name: &'static str,
+        projection: P,
+        config: &Config,
+        shared: &Shared,
+    ) -> Result<Self, Failed> {
+        let view = open_view(config, projection.name(), projection.schema()).await?;
+        shared.metrics.watch(&view);
+        let projector = Projector::new(projection, shared.event_store(), Arc::clone(&view));
+        Ok(Self {
+            name,
+            view,
+            projector,
+        })
     }
+}
 
-    pub(super) fn reader(&self) -> Reader {
-        self.projector.reader()
-    }
-
-    pub(super) fn rebuild(&self) -> Rebuild {
-        self.projector.rebuild()
-    }
+async fn open_view(config: &Config, name: &str, schema: u32) -> Result<Arc<Store>, Failed> {
+    let root = config.process.data_dir.join("read-model");
+    let open = || Store::open(&root, name, schema, config.read_model.cache.0);
+    let is_in_use = |error: &_| matches!(error, read_model::Error::InUse { .. });
+    let opened = handover::open(name, open, is_in_use).await;
+    opened.map(Arc::new).map_err(|error| {
+        let next_step = if is_in_use(&error) {
+            "stop that process, or give this one a data_dir of its own"
+        } else {
+            "check that the data_dir can be written and its disk is well, then start again"
+        };
+        Failed::store(format!("the view {name}: {error}"), next_step)
+    })
 }
 
 #[async_trait]

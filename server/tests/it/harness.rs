@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -81,14 +81,17 @@ impl Server {
     }
 
     pub(crate) fn start(&mut self) {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.join("server.log"));
+        let file = |name: &str| {
+            let file = File::options()
+                .create(true)
+                .append(true)
+                .open(self.folder.join(name));
+            file.expect("a log file")
+        };
         let child = orders()
             .args(&self.arguments)
-            .stdout(log.expect("a log file"))
-            .stderr(Stdio::inherit())
+            .stdout(file("server.log"))
+            .stderr(file("server.err"))
             .spawn();
         self.child = Some(child.expect("the binary starts"));
     }
@@ -105,6 +108,11 @@ impl Server {
 
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
+    }
+
+    /// What it said outside of its log, which should be nothing.
+    pub(crate) fn err(&self) -> String {
+        std::fs::read_to_string(self.folder.join("server.err")).unwrap_or_default()
     }
 
     pub(crate) fn data(&self) -> PathBuf {

@@ -15,6 +15,7 @@ mod harness;
 mod import;
 mod k8s;
 mod life;
+mod log;
 mod readme;
 mod service;
 mod tidy;

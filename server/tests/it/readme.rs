@@ -106,7 +106,7 @@ fn the_two_commands_for_nats_run() {
     let mut server = Server::ready(folder.path(), &[&format!("nats.url={url}")]);
     let log = server.log();
     assert!(
-        log.contains("NATS JetStream at") && log.contains("log open"),
+        log.contains("NATS JetStream at") && log.contains("an acknowledged command survives"),
         "{log}"
     );
     server.stop();
