@@ -1,6 +1,6 @@
 //! HTTP for those who operate the process: probes, and whatever the application mounts.
 
-use std::{fmt::Write, future::IntoFuture, net::SocketAddr};
+use std::{fmt::Write, net::SocketAddr};
 
 use async_trait::async_trait;
 use axum::{
@@ -15,7 +15,8 @@ use serde_json::json;
 use crate::{
     Component, Error, Health, RunContext, StartContext, StopContext,
     health::{HealthSnapshot, LIVENESS, READINESS, STARTUP, ServiceHealth},
-    socket::{Bound, Socket},
+    http,
+    socket::Bound,
 };
 
 /// The probes of a health registry, as routes:
@@ -121,11 +122,8 @@ fn as_json(snapshot: &HealthSnapshot, service: &ServiceHealth) -> serde_json::Va
 }
 
 /// The probes on a listener of their own. It binds in `start`, and should stop after everything
-/// that it reports on: `stops_before(["admin"])`.
-pub struct Server {
-    socket: Socket,
-    router: Router,
-}
+/// that it reports on: `.stops_before(["admin"])`.
+pub struct Server(http::Server);
 
 impl Server {
     /// The name of the component.
@@ -133,22 +131,19 @@ impl Server {
 
     /// Serves the probes of this registry.
     pub fn new(address: SocketAddr, health: Health) -> Self {
-        Self {
-            socket: Socket::new(address),
-            router: probes(health),
-        }
+        Self(http::Server::new(Self::NAME, address, probes(health)))
     }
 
     /// Adds routes of the application, as `/metrics`.
     #[must_use]
     pub fn mount(mut self, router: Router) -> Self {
-        self.router = self.router.merge(router);
+        self.0.merge(router);
         self
     }
 
     /// The address it has got, which `:0` leaves to the system.
     pub fn bound(&self) -> Bound {
-        self.socket.bound()
+        self.0.bound()
     }
 }
 
@@ -159,21 +154,14 @@ impl Component for Server {
     }
 
     async fn start(&mut self, cx: &StartContext) -> Result<(), Error> {
-        self.socket.bind(cx).await
+        self.0.start(cx).await
     }
 
     async fn run(&mut self, cx: &RunContext) -> Result<(), Error> {
-        let Some((incoming, connections)) = self.socket.open() else {
-            return Err(Error::permanent("run without a start"));
-        };
-        let router = self.router.clone();
-        let serving = axum::serve(incoming, router)
-            .with_graceful_shutdown(cx.token().clone().cancelled_owned());
-        connections.serve(cx, serving.into_future()).await
+        self.0.run(cx).await
     }
 
-    async fn stop(&mut self, _cx: &StopContext) -> Result<(), Error> {
-        self.socket.close();
-        Ok(())
+    async fn stop(&mut self, cx: &StopContext) -> Result<(), Error> {
+        self.0.stop(cx).await
     }
 }

@@ -39,7 +39,8 @@
 //!   and hands the open thing to its dependents; [`repeat`] makes one that works in turns.
 //!   [`Gauges`] samples values.
 //! * [`retry`] is the loop around work that may fail for a while.
-//! * `grpc` and `admin`, behind features of the same names, are listeners with health inside.
+//! * `grpc`, behind a feature of that name, and `admin` and `http`, behind the feature `admin`, are
+//!   servers as components.
 //!
 //! # Waiting for a dependency
 //!
@@ -94,6 +95,8 @@ mod graph;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 pub mod health;
+#[cfg(feature = "admin")]
+pub mod http;
 mod lock;
 mod member;
 mod node;

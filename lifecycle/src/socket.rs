@@ -76,10 +76,14 @@ impl Socket {
         Ok(())
     }
 
-    /// What a server accepts from. `None` unless bound.
-    pub(crate) fn open(&mut self) -> Option<(Incoming, Connections)> {
+    /// What a server accepts from. `None` unless bound. A connection that is silent for longer than
+    /// `idle` fails.
+    pub(crate) fn open(&mut self, idle: Option<Duration>) -> Option<(Incoming, Connections)> {
         let listener = self.listener.take()?;
-        let connections = Connections::default();
+        let connections = Connections {
+            idle,
+            ..Connections::default()
+        };
         Some((
             Incoming {
                 listener,
@@ -111,6 +115,7 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> Error {
 pub(crate) struct Connections {
     open: Arc<AtomicUsize>,
     cut: CancellationToken,
+    idle: Option<Duration>,
 }
 
 impl Connections {
@@ -221,6 +226,37 @@ pub struct Connection {
     // One each, because reading and writing may be done by different tasks.
     cut_read: Cut,
     cut_write: Cut,
+    silence: Option<Silence>,
+}
+
+/// How long the peer has been silent: the timer runs while a read waits.
+struct Silence {
+    limit: Duration,
+    timer: Pin<Box<tokio::time::Sleep>>,
+    waits: bool,
+}
+
+impl Silence {
+    fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            timer: Box::pin(sleep(limit)),
+            waits: true,
+        }
+    }
+
+    fn or<T>(&mut self, poll: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if poll.is_ready() {
+            self.waits = false;
+            return poll;
+        }
+        if !std::mem::replace(&mut self.waits, true) {
+            self.timer.as_mut().reset(Instant::now() + self.limit);
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        let error = io::Error::new(io::ErrorKind::TimedOut, "the client is silent");
+        Poll::Ready(Err(error))
+    }
 }
 
 /// Fires when the connection is cut. It is asked only where the stream would wait, so that a busy
@@ -248,6 +284,16 @@ impl Connection {
             open: Arc::clone(&connections.open),
             cut_read: cut(),
             cut_write: cut(),
+            silence: connections.idle.map(Silence::new),
+        }
+    }
+}
+
+impl Connection {
+    /// A client that takes its answer is not silent.
+    fn spoke<T>(&mut self, written: &Poll<T>) {
+        if let (Some(silence), Poll::Ready(_)) = (&mut self.silence, written) {
+            silence.waits = false;
         }
     }
 }
@@ -266,6 +312,10 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        let read = match &mut this.silence {
+            Some(silence) => silence.or(read, cx),
+            None => read,
+        };
         this.cut_read.or(read, cx)
     }
 }
@@ -278,6 +328,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, buffer);
+        this.spoke(&written);
         this.cut_write.or(written, cx)
     }
 
@@ -288,6 +339,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, buffers);
+        this.spoke(&written);
         this.cut_write.or(written, cx)
     }
 

@@ -95,7 +95,7 @@ impl Component for Server {
     }
 
     async fn run(&mut self, cx: &RunContext) -> Result<(), Error> {
-        let Some((incoming, connections)) = self.socket.open() else {
+        let Some((incoming, connections)) = self.socket.open(None) else {
             return Err(Error::permanent("run without a start"));
         };
         let serving = (self.serve)(incoming, cx.token().clone());

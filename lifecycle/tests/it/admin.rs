@@ -1,8 +1,8 @@
 //! Probes over HTTP, on a real socket.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
-use lifecycle::{ComponentExt as _, Fixed, Health, admin::Server, health};
+use lifecycle::{ComponentExt as _, Fixed, Health, admin::Server, health, http};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -95,4 +95,58 @@ async fn it_still_answers_while_the_others_drain() {
     }
     assert_eq!(get(address, "/livez", "").await, (200, "ok\n".to_owned()));
     assert!(stopped.await.unwrap().is_clean());
+}
+
+fn slow(time: Duration) -> http::Server {
+    let answer = move || async move {
+        sleep(time).await;
+        "done"
+    };
+    let router = axum::Router::new().route("/", axum::routing::get(answer));
+    http::Server::new("http", SocketAddr::from(([127, 0, 0, 1], 0)), router)
+}
+
+#[tokio::test]
+async fn requests_in_flight_complete_and_new_connections_are_refused() {
+    let diary = Diary::new();
+    let server = slow(ms(500));
+    let bound = server.bound();
+    let running = run(builder()
+        .add(diary.script("store"))
+        .add(server.after(["store"])));
+    let address = bound.address().await.unwrap();
+    let request = tokio::spawn(async move { get(address, "/", "").await });
+    sleep(ms(100)).await;
+    let signalled = tokio::spawn(running.terminated_after(ms(0)));
+    while TcpStream::connect(address).await.is_ok() {
+        assert!(!request.is_finished(), "the listener was never closed");
+    }
+    assert_eq!(
+        diary.count("store.stop"),
+        0,
+        "the request may still need the store"
+    );
+    assert_eq!(request.await.unwrap(), (200, "done".to_owned()));
+    let outcome = signalled.await.unwrap();
+    assert!(outcome.is_clean(), "{outcome}");
+    assert_eq!(diary.count("store.stopped"), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_answered_and_a_silent_client_cut() {
+    let server = slow(ms(3_600_000))
+        .request_timeout(ms(20))
+        .idle_timeout(ms(60));
+    let bound = server.bound();
+    let running = run(builder().add(server));
+    let address = bound.address().await.unwrap();
+    let late = (503, "no answer within 20.0ms\n".to_owned());
+    assert_eq!(get(address, "/", "").await, late);
+
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut rest = Vec::new();
+    // Either end of file or a reset: it is over.
+    silent.read_to_end(&mut rest).await.ok();
+    assert!(rest.is_empty());
+    assert!(running.terminated_after(ms(0)).await.is_clean());
 }

@@ -9,6 +9,7 @@
 #[cfg(feature = "admin")]
 mod admin;
 mod build;
+mod examples;
 mod failure;
 #[cfg(feature = "grpc")]
 mod grpc;

@@ -86,7 +86,7 @@ fn child() {
 }
 
 /// A child at work.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     lines: Option<Lines<BufReader<ChildStdout>>>,
     stderr: Option<ChildStderr>,
@@ -109,7 +109,7 @@ impl Process {
         Self::spawn(command(hook, &[]))
     }
 
-    fn spawn(mut command: Command) -> Self {
+    pub(crate) fn spawn(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
@@ -127,7 +127,7 @@ impl Process {
 
     /// Reads its output up to this line.
     #[track_caller]
-    fn says(&mut self, line: &str) {
+    pub(crate) fn says(&mut self, line: &str) {
         let found = self
             .lines
             .as_mut()
@@ -136,13 +136,13 @@ impl Process {
         assert!(found, "it never said {line:?}");
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         kill(name, &self.child.id().to_string());
     }
 
     /// Its exit code and its standard error.
     #[track_caller]
-    fn ended(mut self) -> (Option<i32>, String) {
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         drop(self.child.stdin.take());
         let stderr = self.stderr.take();
         let id = self.child.id().to_string();

@@ -166,10 +166,13 @@ async fn drains_have_their_time_and_stops_have_theirs() {
     assert_eq!(diary.count("slow.stopped"), 1);
 }
 
-/// What each hook of a stop was given: the hook, when it was called, and its deadline.
+/// A hook, when it was called, and the time that it was given.
+type Given = (&'static str, Duration, Duration);
+
+/// Notes what each hook of its stop was given.
 struct Deadlines {
     began: Instant,
-    seen: Arc<Mutex<Vec<(&'static str, Duration, Duration)>>>,
+    seen: Arc<Mutex<Vec<Given>>>,
 }
 
 impl Deadlines {

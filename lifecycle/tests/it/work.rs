@@ -181,7 +181,7 @@ async fn asked_to_stop_it_leaves_at_once_whatever_it_does() {
     let sleeps = repeat("sleeps", exponential(ms(60_000), ms(60_000)), || async {
         Ok(Turn::Idle)
     });
-    let hangs = repeat("hangs", Fixed::every(ms(1)), || std::future::pending());
+    let hangs = repeat("hangs", Fixed::every(ms(1)), std::future::pending);
     let busy = repeat("busy", Fixed::every(ms(1)), || async { Ok(Turn::Worked) });
     for outcome in [
         run(builder().add(sleeps)).terminated_after(ms(100)).await,
