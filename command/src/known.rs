@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use event_store::{Position, Record};
+use event_store::{CommitId, Epoch, Position, Record};
 use order::Order;
 use order::value::{RequestId, Timestamp};
 use proto::commit::{self, Commit};
@@ -17,8 +17,10 @@ pub(crate) struct Known {
     pub(crate) loaded: bool,
     /// The order; `None` before its first event.
     pub(crate) order: Option<Order>,
-    /// Where the last commit lies: what the next append must expect.
-    pub(crate) last: Option<Position>,
+    /// The epoch in which that was last seen to stand in the log.
+    pub(crate) epoch: Epoch,
+    /// The last commit, and where it lies: what the next append must expect.
+    pub(crate) last: Option<(Position, CommitId)>,
     /// Hash of the last commit's bytes; the next commit carries it.
     pub(crate) last_hash: Option<[u8; 32]>,
     /// Number of commits.
@@ -35,7 +37,9 @@ pub(crate) struct Known {
 /// What one commit did, as far as a repeated request asks for it.
 #[derive(Clone)]
 pub(crate) struct Done {
-    /// Where the commit lies.
+    /// The commit.
+    pub(crate) commit_id: CommitId,
+    /// Where it lies.
     pub(crate) position: Position,
     /// The order's version after it.
     pub(crate) version: u64,
@@ -71,7 +75,7 @@ impl Known {
         for record in records {
             let after = self
                 .last
-                .is_none_or(|last| last.sequence < record.position.sequence);
+                .is_none_or(|(last, _)| last.sequence < record.position.sequence);
             if self.unreadable.is_none() && after {
                 self.fold_record(record);
             }
@@ -80,6 +84,19 @@ impl Known {
 
     fn fold_record(&mut self, record: &Record) {
         match commit::decode(&record.payload) {
+            Ok(commit) if CommitId(commit.commit_id) != record.commit_id => {
+                self.unreadable = Some(format!(
+                    "the record at {} is commit {}, and holds another one",
+                    record.position, record.commit_id
+                ));
+            }
+            Ok(commit) if commit.previous_hash != self.last_hash => {
+                self.unreadable = Some(format!(
+                    "the commit at {} does not continue the one before it: another commit's hash \
+                     stands in it",
+                    record.position
+                ));
+            }
             Ok(commit) if commit.first_version == self.version() + 1 => {
                 let hash = commit::hash(&record.payload);
                 self.apply(commit, record.position, hash);
@@ -103,7 +120,9 @@ impl Known {
         // Taken out while it changes: should folding ever panic, nothing is known, not half of it.
         let mut known = std::mem::take(self);
         commit::apply(&mut known.order, &commit);
+        let commit_id = CommitId(commit.commit_id);
         let done = Done {
+            commit_id,
             position,
             version: known.version(),
             event_count: commit.events.len(),
@@ -120,7 +139,7 @@ impl Known {
             known.opened_by = Some((commit.principal, commit.request_id));
         }
         known.loaded = true;
-        known.last = Some(position);
+        known.last = Some((position, commit_id));
         known.last_hash = Some(hash);
         known.commits = known.commits.saturating_add(1);
         known.record_time = known.record_time.max(commit.record_time);

@@ -75,7 +75,27 @@ impl Produced {
                     amount,
                 }))
             }
-            _of_no_id => None,
+            Event::OrderCreated(_)
+            | Event::LineAdded(_)
+            | Event::LineQuantitySet { .. }
+            | Event::LineRemoved { .. }
+            | Event::ShippingSet(_)
+            | Event::DiscountsSet { .. }
+            | Event::CustomerSet { .. }
+            | Event::OrderPlaced(_)
+            | Event::PaymentCaptured { .. }
+            | Event::PaymentVoided { .. }
+            | Event::PaymentRefunded(_)
+            | Event::PaymentFailed { .. }
+            | Event::ShipmentDelivered { .. }
+            | Event::ShipmentFailed { .. }
+            | Event::ItemsCancelled { .. }
+            | Event::OrderCancelled { .. }
+            | Event::OrderHeld { .. }
+            | Event::OrderReleased { .. }
+            | Event::OrderAnnotated(_)
+            | Event::PersonalDataErased { .. }
+            | Event::OrderCompleted => None,
         }
     }
 
@@ -85,16 +105,44 @@ impl Produced {
             Command::AuthorizePayment(command) => command.payment_id.is_some(),
             Command::ShipItems(command) => command.shipment_id.is_some(),
             Command::RequestReturn(command) => command.return_id.is_some(),
-            _of_lines => !matches!(self, Self::Lines(_)),
+            Command::Create(_)
+            | Command::Edit(_)
+            | Command::Place(_)
+            | Command::CapturePayment(_)
+            | Command::VoidPayment(_)
+            | Command::FailPayment(_)
+            | Command::RefundPayment(_)
+            | Command::CloseShipment(_)
+            | Command::CancelItems(_)
+            | Command::CancelOrder(_)
+            | Command::ReceiveReturn(_)
+            | Command::Hold(_)
+            | Command::Release(_)
+            | Command::Annotate(_)
+            | Command::ErasePersonalData => !matches!(self, Self::Lines(_)),
         };
         if given { self } else { Self::Nothing }
     }
 }
 
 /// Whether the reply to a command shows the order's totals.
-pub(crate) fn shows_totals(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Create(_) | Command::Edit(_) | Command::Place(_)
-    )
+pub(crate) const fn shows_totals(command: &Command) -> bool {
+    match command {
+        Command::Create(_) | Command::Edit(_) | Command::Place(_) => true,
+        Command::AuthorizePayment(_)
+        | Command::CapturePayment(_)
+        | Command::VoidPayment(_)
+        | Command::FailPayment(_)
+        | Command::RefundPayment(_)
+        | Command::ShipItems(_)
+        | Command::CloseShipment(_)
+        | Command::CancelItems(_)
+        | Command::CancelOrder(_)
+        | Command::RequestReturn(_)
+        | Command::ReceiveReturn(_)
+        | Command::Hold(_)
+        | Command::Release(_)
+        | Command::Annotate(_)
+        | Command::ErasePersonalData => false,
+    }
 }

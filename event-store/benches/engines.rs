@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use event_store::embedded::Embedded;
-use event_store::{CommitId, EventStore, NewRecord, Position, Positions, StreamId};
+use event_store::{Bookmark, CommitId, EventStore, NewRecord, Position, StreamId};
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -46,7 +46,7 @@ impl Contender for Embedded {
         record: NewRecord,
     ) -> Option<Position> {
         Some(
-            EventStore::append(self, stream, expected, record)
+            EventStore::append(self, stream, expected, self.epoch(), record)
                 .await
                 .expect("stored"),
         )
@@ -217,7 +217,7 @@ async fn reading() {
 
     let log = Embedded::open(directory.path()).expect("a log");
     let start = Instant::now();
-    let mut tail = log.tail(Positions::start()).await.expect("a tail");
+    let mut tail = log.tail(Bookmark::start()).await.expect("a tail");
     for _record in 0..MANY {
         tail.next().await.expect("a record").expect("intact");
     }

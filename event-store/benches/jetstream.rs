@@ -26,7 +26,7 @@ use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use event_store::jetstream::{JetStream, JetStreamConfig};
-use event_store::{CommitId, EventStore, NewRecord, Positions, StreamId};
+use event_store::{Bookmark, CommitId, EventStore, NewRecord, StreamId};
 use futures::StreamExt as _;
 use server::Server;
 use tokio::task::JoinSet;
@@ -121,7 +121,9 @@ async fn append(log: Arc<JetStream>, id: CommitId) {
         payload: vec![7; PAYLOAD_BYTES].into(),
         label: LABEL.to_owned(),
     };
-    log.append(&stream, None, record).await.expect("stored");
+    log.append(&stream, None, log.epoch(), record)
+        .await
+        .expect("stored");
 }
 
 /// Operations per second of so many writers, each waiting for its acknowledgement.
@@ -169,11 +171,11 @@ fn report(what: &str, bare: Vec<f64>, log: Vec<f64>) {
 async fn tail_all(log: &JetStream) -> f64 {
     let last = log.head().await.expect("a head").last.sequence(0);
     let began = Instant::now();
-    let mut tail = log.tail(Positions::start()).await.expect("a tail");
+    let mut tail = log.tail(Bookmark::start()).await.expect("a tail");
     let mut count = 0;
     while let Some(record) = tail.next().await {
         count += 1;
-        if record.expect("a record").position.sequence == last {
+        if record.expect("a record").position().sequence == last {
             break;
         }
     }

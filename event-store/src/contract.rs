@@ -19,15 +19,17 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 
 use crate::{
-    AppendError, CommitId, Consistency, EventStore, NewRecord, Position, Positions, Record,
-    StreamId, Tail, TailError,
+    ALL, AppendError, Bookmark, CommitId, Consistency, Entry, EventStore, NewRecord, Position,
+    Positions, Record, StreamId, Tail, TailError,
 };
 
 pub mod append;
+pub mod damage;
 pub mod key;
 pub mod race;
 pub mod read;
 pub mod restart;
+pub mod rollback;
 pub mod tail;
 
 /// How a log is opened for the laws.
@@ -39,10 +41,27 @@ pub trait Fixture: Send + Sync {
     /// Stops a log that [`open`](Fixture::open) gave, as a restart of the process would, and opens
     /// the same storage again. `None` when nothing is meant to survive.
     async fn reopen(&self, log: Arc<dyn EventStore>) -> Option<Arc<dyn EventStore>>;
+
+    /// Makes the stored record at a position of the log that was opened last unreadable. `false` when
+    /// this fixture cannot.
+    async fn damage(&self, _position: Position) -> bool {
+        false
+    }
+
+    /// Keeps a copy of the storage of the log that was opened last. `false` when this fixture cannot.
+    async fn back_up(&self) -> bool {
+        false
+    }
+
+    /// Puts that copy in the place of the storage, under the open log. `false` when there is none.
+    async fn restore(&self) -> bool {
+        false
+    }
 }
 
-/// Makes one test of each law of a log, for a `volatile` one without the laws about restarts. Needs
-/// `tokio` with `macros` and `rt-multi-thread`.
+/// Makes one test of each law of a log: for a `volatile` one without the laws about restarts; for a
+/// `damageable` one the laws about damaged records, for a `restorable` one those about restored
+/// backups. Needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! log_contract {
     ($fixture:expr) => {
@@ -51,6 +70,18 @@ macro_rules! log_contract {
             restart::a_restart_keeps_identity_and_records,
             restart::a_restart_keeps_the_fence,
             restart::a_tail_goes_on_after_a_restart,
+        }
+    };
+    (damageable $fixture:expr) => {
+        $crate::log_contract! { @tests $fixture;
+            damage::a_damaged_record_is_told_and_concerns_no_other,
+        }
+    };
+    (restorable $fixture:expr) => {
+        $crate::log_contract! { @tests $fixture;
+            rollback::a_running_tail_ends_when_the_log_lost_its_commit,
+            rollback::a_tail_does_not_begin_after_a_commit_that_was_lost,
+            rollback::what_was_known_before_a_rollback_is_stale,
         }
     };
     (volatile $fixture:expr) => {
@@ -64,11 +95,13 @@ macro_rules! log_contract {
             append::the_same_append_twice_stores_one_record,
             append::positions_of_a_partition_increase,
             append::records_lie_in_the_partition_of_their_stream,
+            append::an_append_of_another_epoch_stores_nothing,
             race::one_of_racing_appends_is_stored,
             race::racing_writers_lose_and_double_nothing,
             race::a_reader_never_sees_half_a_record,
             race::a_dropped_append_is_stored_once_or_never,
             read::a_stream_reads_back_after_any_position,
+            read::a_slice_holds_what_was_asked_for_and_says_whether_there_is_more,
             read::nothing_lies_after_a_position_of_another_partition,
             read::a_read_sees_what_was_acknowledged_before,
             read::read_at_gives_the_record_or_none,
@@ -80,6 +113,7 @@ macro_rules! log_contract {
             tail::tails_see_everything_once_while_writers_append,
             tail::a_slow_reader_slows_nobody_and_misses_nothing,
             tail::a_tail_past_the_head_ends_as_rolled_back,
+            tail::a_tail_after_another_commit_ends_as_rolled_back,
         }
     };
     (@tests $fixture:expr; $($topic:ident :: $law:ident),* $(,)?) => {
@@ -128,11 +162,20 @@ fn stored(stream: &StreamId, position: Position, record: &NewRecord) -> Record {
 /// Appends one record of 300 bytes, which must succeed.
 async fn append_one(log: &dyn EventStore, stream: &StreamId, expected: Option<Position>) -> Record {
     let new = record(300);
-    let position = log
-        .append(stream, expected, new.clone())
+    let position = append(log, stream, expected, new.clone())
         .await
         .unwrap_or_else(|error| panic_of("an append with the right expectation", &error));
     stored(stream, position, &new)
+}
+
+/// Appends in the current epoch.
+async fn append(
+    log: &dyn EventStore,
+    stream: &StreamId,
+    expected: Option<Position>,
+    record: NewRecord,
+) -> Result<Position, AppendError> {
+    log.append(stream, expected, log.epoch(), record).await
 }
 
 /// Appends `count` records to each of `streams` in turn; gives them in the order of acknowledgement.
@@ -159,19 +202,25 @@ async fn read_after(
     stream: &StreamId,
     after: Option<Position>,
 ) -> Vec<Record> {
-    log.read_stream(stream, after, Consistency::Latest)
+    log.read_stream(stream, after, ALL, Consistency::Latest)
         .await
         .unwrap_or_else(|error| panic_of("a read of a stream", &error))
+        .records
 }
 
-async fn tail_after(log: &dyn EventStore, after: Positions) -> Tail {
+async fn tail_after(log: &dyn EventStore, after: Bookmark) -> Tail {
     log.tail(after)
         .await
         .unwrap_or_else(|error| panic_of("opening a tail", &error))
 }
 
+/// A bookmark at one record.
+fn at(record: &Record) -> Bookmark {
+    Bookmark::from_iter([record])
+}
+
 /// What a tail yields next; panics when it yields nothing in time.
-async fn next(tail: &mut Tail) -> Result<Record, TailError> {
+async fn next(tail: &mut Tail) -> Result<Entry, TailError> {
     tokio::time::timeout(PATIENCE, tail.next())
         .await
         .expect("the tail yields what is in the log")
@@ -182,7 +231,10 @@ async fn next(tail: &mut Tail) -> Result<Record, TailError> {
 async fn take(tail: &mut Tail, count: usize) -> Vec<Record> {
     let mut records = Vec::with_capacity(count);
     while records.len() < count {
-        records.push(next(tail).await.expect("the tail goes on"));
+        match next(tail).await {
+            Ok(Entry::Record(record)) => records.push(record),
+            other => panic_of("a tail with records ahead", &other),
+        }
     }
     records
 }
@@ -236,9 +288,11 @@ mod tests {
     fn every_law_stands_in_its_macro() {
         let laws = [
             ("append", include_str!("contract/append.rs")),
+            ("damage", include_str!("contract/damage.rs")),
             ("race", include_str!("contract/race.rs")),
             ("read", include_str!("contract/read.rs")),
             ("restart", include_str!("contract/restart.rs")),
+            ("rollback", include_str!("contract/rollback.rs")),
             ("tail", include_str!("contract/tail.rs")),
         ];
         for (topic, source) in laws {

@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Availability, Consistency, Durability, EventStore, Head, KeyError, KeyState,
-    KeyStore, LogDescription, NewRecord, Position, Positions, ReadError, Record, StreamId, Tail,
+    AppendError, Availability, Bookmark, Consistency, Durability, Epoch, EventStore, Head,
+    KeyError, KeyState, KeyStore, LogDescription, NewRecord, Position, ReadError, Record, StreamId,
+    StreamSlice, Tail,
 };
 
 const CAUSE: &str = "it has not been reached yet";
@@ -71,10 +72,11 @@ impl EventStore for Deferred<dyn EventStore> {
         &self,
         stream: &StreamId,
         expected: Option<Position>,
+        epoch: Epoch,
         record: NewRecord,
     ) -> Result<Position, AppendError> {
         match self.get() {
-            Some(real) => real.append(stream, expected, record).await,
+            Some(real) => real.append(stream, expected, epoch, record).await,
             None => Err(AppendError::Unavailable {
                 cause: CAUSE.to_owned(),
             }),
@@ -85,22 +87,28 @@ impl EventStore for Deferred<dyn EventStore> {
         &self,
         stream: &StreamId,
         after: Option<Position>,
+        limit: usize,
         consistency: Consistency,
-    ) -> Result<Vec<Record>, ReadError> {
+    ) -> Result<StreamSlice, ReadError> {
         let real = self.get().ok_or_else(unread)?;
-        real.read_stream(stream, after, consistency).await
+        real.read_stream(stream, after, limit, consistency).await
     }
 
     async fn read_at(&self, position: Position) -> Result<Option<Record>, ReadError> {
         self.get().ok_or_else(unread)?.read_at(position).await
     }
 
-    async fn tail(&self, after: Positions) -> Result<Tail, ReadError> {
+    async fn tail(&self, after: Bookmark) -> Result<Tail, ReadError> {
         self.get().ok_or_else(unread)?.tail(after).await
     }
 
     async fn head(&self) -> Result<Head, ReadError> {
         self.get().ok_or_else(unread)?.head().await
+    }
+
+    /// Before the real log is there: one that no log is ever in.
+    fn epoch(&self) -> Epoch {
+        self.get().map_or(Epoch(0), |real| real.epoch())
     }
 
     /// Before the real log is there: a description without a name worth printing.

@@ -10,7 +10,6 @@
 //! never wait for a writer. SQLite's pages carry no checksum, so every record has one, which every
 //! read verifies. Why this engine, and what it was measured against: ADR 0004.
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,14 +18,15 @@ use futures::{StreamExt as _, stream};
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Availability, Consistency, Durability, EventStore, Head, LogDescription,
-    LogIdentity, NewRecord, Position, Positions, ReadError, Record, StreamId, Tail, TailError,
+    AppendError, Availability, Bookmark, Consistency, Durability, Epoch, EventStore, Head,
+    LogDescription, LogIdentity, NewRecord, Position, ReadError, Record, StreamId, StreamSlice,
+    Tail,
 };
 use checkpoint::Checkpointer;
 use group::{Group, GroupError};
 use journal::{Append, Journal, LAYOUT, PARTITION};
 use lock::DirectoryLock;
-use reader::{COLUMNS, Readers, collect, failed};
+use reader::{Readers, failed};
 
 pub use file::OpenError;
 
@@ -41,6 +41,9 @@ mod tail;
 
 /// Largest payload: as large as a commit of this service may ever be.
 const MAX_RECORD_BYTES: usize = 1_000_000;
+
+/// The only epoch: this process alone writes the file, so the log cannot change under it.
+const EPOCH: Epoch = Epoch(1);
 
 /// A durable log in a directory. Every acknowledged append was flushed to disk.
 ///
@@ -126,8 +129,12 @@ impl EventStore for Embedded {
         &self,
         stream: &StreamId,
         expected: Option<Position>,
+        epoch: Epoch,
         record: NewRecord,
     ) -> Result<Position, AppendError> {
+        if epoch != EPOCH {
+            return Err(AppendError::StaleEpoch { current: EPOCH });
+        }
         let size = record.payload.len();
         if size > MAX_RECORD_BYTES {
             return Err(AppendError::TooLarge {
@@ -148,48 +155,43 @@ impl EventStore for Embedded {
         &self,
         stream: &StreamId,
         after: Option<Position>,
+        limit: usize,
         _always_the_latest: Consistency,
-    ) -> Result<Vec<Record>, ReadError> {
+    ) -> Result<StreamSlice, ReadError> {
         if after.is_some_and(|position| position.partition != PARTITION) {
-            return Ok(Vec::new());
+            return Ok(StreamSlice {
+                records: Vec::new(),
+                more: false,
+                epoch: EPOCH,
+            });
         }
-        let after = clamp(after.map_or(0, |position| position.sequence));
+        let after = after.map_or(0, |position| position.sequence);
         let stream = stream.clone();
-        let records = self.readers.read(move |connection| {
-            let query = format!(
-                "SELECT {COLUMNS} FROM records WHERE stream = ?1 AND seq > ?2 ORDER BY seq"
-            );
-            let near = Position::new(PARTITION, after.cast_unsigned() + 1);
-            collect(connection, &query, (stream.as_str(), after), near)
+        let read = self.readers.read(move |connection| {
+            let (records, more) = reader::slice(connection, &stream, after, limit)?;
+            Ok(StreamSlice {
+                records,
+                more,
+                epoch: EPOCH,
+            })
         });
-        records.await
+        read.await
     }
 
     async fn read_at(&self, position: Position) -> Result<Option<Record>, ReadError> {
         if position.partition != PARTITION {
             return Ok(None);
         }
-        let read = self.readers.read(move |connection| {
-            let query = format!("SELECT {COLUMNS} FROM records WHERE seq = ?1");
-            let sequence = clamp(position.sequence);
-            collect(connection, &query, [sequence], position)
-        });
-        Ok(read.await?.pop())
+        let read = move |connection: &_| reader::at(connection, position.sequence);
+        self.readers.read(read).await
     }
 
-    async fn tail(&self, after: Positions) -> Result<Tail, ReadError> {
-        let head = self.head().await?.last;
-        if let Some(seen) = after.iter().find(|&seen| !head.covers(seen)) {
-            let head = Position::new(seen.partition, head.sequence(seen.partition));
-            let error = TailError::RolledBack { seen, head };
+    async fn tail(&self, after: Bookmark) -> Result<Tail, ReadError> {
+        if let Some(error) = tail::look(&self.readers, &after).await? {
             return Ok(stream::iter([Err(error)]).boxed());
         }
-        let reader = tail::Reader {
-            readers: Arc::clone(&self.readers),
-            grown: self.grown.clone(),
-            reached: after.sequence(PARTITION),
-            batch: VecDeque::new(),
-        };
+        let reached = after.sequence(PARTITION);
+        let reader = tail::Reader::new(&self.readers, &self.grown, reached);
         Ok(stream::unfold(Some(reader), tail::Reader::next).boxed())
     }
 
@@ -204,6 +206,10 @@ impl EventStore for Embedded {
             identity: self.identity,
             last: Position::new(PARTITION, last.await?).into(),
         })
+    }
+
+    fn epoch(&self) -> Epoch {
+        EPOCH
     }
 
     fn describe(&self) -> Arc<LogDescription> {
@@ -232,9 +238,4 @@ fn refusal(error: GroupError) -> AppendError {
         GroupError::Unknown(cause) => AppendError::Unknown { cause },
         GroupError::Unavailable(cause) => AppendError::Unavailable { cause },
     }
-}
-
-/// SQLite counts to 2^63 - 1: no sequence is larger.
-fn clamp(sequence: u64) -> i64 {
-    i64::try_from(sequence).unwrap_or(i64::MAX)
 }

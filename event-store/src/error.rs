@@ -1,6 +1,6 @@
 //! How the log fails. A variant exists where a caller would act differently.
 
-use crate::{LogIdentity, Position};
+use crate::{CommitId, Epoch, LogIdentity, Position};
 
 /// Why an append was not acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,6 +11,13 @@ pub enum AppendError {
     Conflict {
         /// Where the stream ends; `None` when it is empty.
         actual: Option<Position>,
+    },
+    /// The log may have changed since the caller learned what it knows. Nothing was stored: read the
+    /// stream again and decide again.
+    #[error("what the writer knows may be outdated: the log is in epoch {}", .current.0)]
+    StaleEpoch {
+        /// The epoch that the log is in now.
+        current: Epoch,
     },
     /// Certainly not stored; the same append may be tried again.
     #[error("the log did not take the record: {cause}")]
@@ -59,7 +66,10 @@ impl AppendError {
     pub const fn is_retryable(&self) -> bool {
         match self {
             Self::NotStored { .. } | Self::Unknown { .. } | Self::Unavailable { .. } => true,
-            Self::Conflict { .. } | Self::Full { .. } | Self::TooLarge { .. } => false,
+            Self::Conflict { .. }
+            | Self::StaleEpoch { .. }
+            | Self::Full { .. }
+            | Self::TooLarge { .. } => false,
         }
     }
 }
@@ -83,17 +93,9 @@ pub enum ReadError {
     },
 }
 
-/// Why a tail ended. It never ends without one of these, and never skips a record.
+/// Why a tail ended. It never ends without one of these, and never skips a position in silence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TailError {
-    /// Records that a reader has not seen are gone from the log.
-    #[error("records after {after} are missing, the next one is {found}")]
-    Gap {
-        /// The last record that was delivered.
-        after: Position,
-        /// The next one that the log has.
-        found: Position,
-    },
     /// The log was replaced by another one.
     #[error("the log is now {found}, not {expected}")]
     Replaced {
@@ -102,23 +104,22 @@ pub enum TailError {
         /// The log that answers now.
         found: LogIdentity,
     },
-    /// The log ends before what the reader has already seen: its tail was lost.
-    #[error("the log ends at {head}, before {seen}, which was read from it")]
+    /// The log does not hold the commit that the reader goes on after: it was rolled back, and may
+    /// have grown past that position since.
+    #[error("the log was rolled back: {position} held commit {expected}, now {}", commit(.found))]
     RolledBack {
-        /// The last record that was delivered.
-        seen: Position,
-        /// Where the log ends now.
-        head: Position,
-    },
-    /// The stored bytes are not those that were appended, or a record is not one of ours.
-    #[error("the record at {position} is damaged: {cause}")]
-    Corrupt {
-        /// The damaged record.
+        /// Where the reader had come.
         position: Position,
-        /// What was found.
-        cause: String,
+        /// The commit that it read there.
+        expected: CommitId,
+        /// The commit that is there now; `None` when the log ends before, or has a hole there.
+        found: Option<CommitId>,
     },
     /// The log was closed by this process.
     #[error("the log was closed")]
     Closed,
+}
+
+fn commit(found: &Option<CommitId>) -> String {
+    found.map_or_else(|| "nothing".to_owned(), |found| format!("commit {found}"))
 }

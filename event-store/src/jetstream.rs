@@ -33,18 +33,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    AppendError, Availability, Consistency, Durability, EventStore, Head, LogDescription,
-    LogIdentity, NewRecord, Position, Positions, ReadError, Record, StreamId, Tail,
+    AppendError, Availability, Bookmark, Consistency, Durability, Epoch, EventStore, Head,
+    LogDescription, LogIdentity, NewRecord, Position, ReadError, Record, StreamId, StreamSlice,
+    Tail,
 };
 
 mod append;
 mod compare;
 mod config;
 mod connection;
+mod epoch;
 mod keys;
 mod layout;
 mod link;
 mod message;
+mod pulse;
 mod read;
 mod tail;
 
@@ -52,6 +55,7 @@ pub use config::{ConnectError, Credentials, JetStreamConfig, Tls};
 pub use keys::JetStreamKeys;
 
 use connection::Connection;
+use epoch::Epochs;
 use layout::Marks;
 use link::Link;
 use message::Subjects;
@@ -69,6 +73,8 @@ pub struct JetStream {
     /// Asks a silent log until it speaks again. It has no other owner: the health of the log must
     /// recover without an append that tries.
     prober: AbortOnDropHandle<()>,
+    /// Looks once a second whether the log is still the same one.
+    pulse: AbortOnDropHandle<()>,
 }
 
 #[derive(Debug)]
@@ -86,8 +92,7 @@ struct Inner {
     replicated: AtomicBool,
     /// Whether the server answers a direct get with many messages.
     batched_reads: bool,
-    /// Counts the times that the tail's connection was made.
-    tail_connections: watch::Receiver<u64>,
+    epochs: Epochs,
     closing: CancellationToken,
     description: Arc<LogDescription>,
 }
@@ -137,6 +142,7 @@ impl JetStream {
         tracing::info!(log = inner.description.name, "opened the log");
         Ok(Self {
             prober: AbortOnDropHandle::new(tokio::spawn(link::probe_silent(inner.clone()))),
+            pulse: AbortOnDropHandle::new(tokio::spawn(pulse::beat(inner.clone()))),
             inner,
         })
     }
@@ -156,6 +162,7 @@ impl JetStream {
         self.inner.link.close();
         self.inner.closing.cancel();
         self.prober.abort();
+        self.pulse.abort();
         for connection in [&self.inner.append, &self.inner.read, &self.inner.tail] {
             let client = connection.client();
             if connection.is_connected() {
@@ -185,10 +192,13 @@ impl Inner {
             let link = link.clone();
             move |event: Event| link.note_event(&event)
         };
-        let (tail_connected, tail_connections) = watch::channel(0);
-        let on_tail_event = move |event: Event| {
-            if event == Event::Connected {
-                tail_connected.send_modify(|count| *count += 1);
+        let wake = watch::Sender::new(());
+        let on_tail_event = {
+            let wake = wake.clone();
+            move |event: Event| {
+                if event == Event::Connected {
+                    wake.send_replace(());
+                }
             }
         };
         let append = connection::connect(&config, "append", on_append_event).await?;
@@ -197,6 +207,7 @@ impl Inner {
         let tail = connection::connect(&config, "tail", on_tail_event).await?;
         let version = append.server_info().version;
         let batched_reads = read.is_server_compatible(2, 11, 0);
+        let epochs = Epochs::new(&[&append, &read, &tail], wake, config.partitions);
         let append = Connection::new(append, config.ack_timeout);
         let read = Connection::new(read, config.read_timeout);
         let tail = Connection::new(tail, tail::ATTACH_TIMEOUT);
@@ -228,7 +239,7 @@ impl Inner {
             subjects,
             partitions,
             batched_reads,
-            tail_connections,
+            epochs,
         })
     }
 
@@ -315,30 +326,38 @@ impl EventStore for JetStream {
         &self,
         stream: &StreamId,
         expected: Option<Position>,
+        epoch: Epoch,
         record: NewRecord,
     ) -> Result<Position, AppendError> {
-        self.inner.append(stream, expected, &record).await
+        self.inner.append(stream, expected, epoch, &record).await
     }
 
     async fn read_stream(
         &self,
         stream: &StreamId,
         after: Option<Position>,
+        limit: usize,
         consistency: Consistency,
-    ) -> Result<Vec<Record>, ReadError> {
-        self.inner.read_stream(stream, after, consistency).await
+    ) -> Result<StreamSlice, ReadError> {
+        self.inner
+            .read_stream(stream, after, limit, consistency)
+            .await
     }
 
     async fn read_at(&self, position: Position) -> Result<Option<Record>, ReadError> {
         self.inner.read_at(position).await
     }
 
-    async fn tail(&self, after: Positions) -> Result<Tail, ReadError> {
+    async fn tail(&self, after: Bookmark) -> Result<Tail, ReadError> {
         Ok(tail::tail(&self.inner, &after))
     }
 
     async fn head(&self) -> Result<Head, ReadError> {
         self.inner.head().await
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.inner.epochs.current()
     }
 
     fn describe(&self) -> Arc<LogDescription> {

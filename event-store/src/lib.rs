@@ -1,11 +1,11 @@
 //! The log: one trait, three implementations, one contract suite.
 //!
 //! ```text
-//!              append(stream, expected, record)            tail(after)
+//!              append(stream, expected, epoch, record)     tail(after)
 //!  writer ───────────────────────▶ ┌───────────┐ ───────────────────────▶ reader
 //!                                  │ EventStore│
 //!  writer ◀─────────────────────── └───────────┘ ◀─────────────────────── reader
-//!              Position or Conflict        read_stream, read_at, head
+//!              Position, Conflict or StaleEpoch  read_stream, read_at, head
 //! ```
 //!
 //! The crate stores bytes and knows nothing of what they mean. [`EventStore`] is the specification;
@@ -21,9 +21,11 @@ mod store;
 
 pub use deferred::Deferred;
 pub use error::{AppendError, ReadError, TailError};
-pub use position::{Head, LogIdentity, Partition, Position, Positions};
-pub use record::{CommitId, InvalidStreamId, NewRecord, Record, StreamId};
-pub use store::{Availability, Consistency, Durability, EventStore, LogDescription, Tail};
+pub use position::{Bookmark, Epoch, Head, LogIdentity, Partition, Position, Positions};
+pub use record::{
+    CommitId, Entry, InvalidStreamId, Missing, NewRecord, Record, StreamId, StreamSlice,
+};
+pub use store::{ALL, Availability, Consistency, Durability, EventStore, LogDescription, Tail};
 
 pub mod contract;
 mod deferred;

@@ -3,9 +3,10 @@
 //! ```text
 //!   partitions: [ [ A1, B1, A2 ],  [ C1 ] ]        sequence = index + 1
 //!   streams:    A -> [1, 3]   B -> [2]   C -> [1]  sequences, in the stream's own partition
+//!   epoch:      1, and one more after each roll_back
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -14,10 +15,13 @@ use futures::stream;
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Availability, Consistency, Durability, EventStore, Head, LogDescription,
-    LogIdentity, NewRecord, Partition, Position, Positions, ReadError, Record, StreamId, Tail,
-    TailError,
+    AppendError, Availability, Bookmark, Consistency, Durability, Entry, Epoch, EventStore, Head,
+    LogDescription, LogIdentity, Missing, NewRecord, Partition, Position, Positions, ReadError,
+    Record, StreamId, StreamSlice, Tail, TailError,
 };
+
+/// What is found instead of a record that [`Memory::damage`] was called for.
+const DAMAGED: &str = "its bytes were changed";
 
 /// Largest payload: as large as a commit of this service may ever be.
 const MAX_RECORD_BYTES: usize = 1_000_000;
@@ -33,10 +37,11 @@ pub struct Memory {
     availability: watch::Sender<Availability>,
 }
 
-#[derive(Default)]
 struct State {
     partitions: Vec<Vec<Record>>,
     streams: HashMap<StreamId, Vec<u64>>,
+    damaged: BTreeSet<Position>,
+    epoch: Epoch,
 }
 
 impl Memory {
@@ -53,6 +58,8 @@ impl Memory {
         let state = State {
             partitions: (0..partitions).map(|_| Vec::new()).collect(),
             streams: HashMap::new(),
+            damaged: BTreeSet::new(),
+            epoch: Epoch(1),
         };
         Self {
             identity,
@@ -67,6 +74,17 @@ impl Memory {
             grown: watch::Sender::new(()),
             availability: watch::Sender::new(Availability::Available),
         }
+    }
+
+    /// Loses every record after `to`, as a backup that is restored under a running process would.
+    pub fn roll_back(&self, to: &Positions) {
+        lock(&self.state).roll_back(to);
+        self.grown.send_replace(());
+    }
+
+    /// Makes the record at `position` unreadable, as a flipped bit would.
+    pub fn damage(&self, position: Position) {
+        lock(&self.state).damaged.insert(position);
     }
 
     fn partition(&self, stream: &StreamId) -> Partition {
@@ -87,6 +105,7 @@ impl EventStore for Memory {
         &self,
         stream: &StreamId,
         expected: Option<Position>,
+        epoch: Epoch,
         record: NewRecord,
     ) -> Result<Position, AppendError> {
         let size = record.payload.len();
@@ -96,8 +115,13 @@ impl EventStore for Memory {
                 limit: MAX_RECORD_BYTES,
             });
         }
-        let position =
-            lock(&self.state).append(self.partition(stream), stream, expected, record)?;
+        let mut state = lock(&self.state);
+        if epoch != state.epoch {
+            let current = state.epoch;
+            return Err(AppendError::StaleEpoch { current });
+        }
+        let position = state.append(self.partition(stream), stream, expected, record)?;
+        drop(state);
         self.grown.send_replace(());
         Ok(position)
     }
@@ -106,30 +130,41 @@ impl EventStore for Memory {
         &self,
         stream: &StreamId,
         after: Option<Position>,
+        limit: usize,
         _always_the_latest: Consistency,
-    ) -> Result<Vec<Record>, ReadError> {
+    ) -> Result<StreamSlice, ReadError> {
         let partition = self.partition(stream);
+        let state = lock(&self.state);
+        let slice = |records, more| StreamSlice {
+            records,
+            more,
+            epoch: state.epoch,
+        };
         if after.is_some_and(|position| position.partition != partition) {
-            return Ok(Vec::new());
+            return Ok(slice(Vec::new(), false));
         }
         let after = after.map_or(0, |position| position.sequence);
-        let state = lock(&self.state);
         let sequences = state.streams.get(stream).into_iter().flatten();
-        Ok(sequences
-            .filter(|&&sequence| sequence > after)
-            .filter_map(|&sequence| state.at(Position::new(partition, sequence)))
-            .collect())
+        let mut newer = sequences.filter(|&&sequence| sequence > after);
+        let records = newer
+            .by_ref()
+            .take(limit)
+            .filter_map(|&sequence| state.read(Position::new(partition, sequence)).transpose())
+            .collect::<Result<_, _>>()?;
+        let more = newer.next().is_some();
+        Ok(slice(records, more))
     }
 
     async fn read_at(&self, position: Position) -> Result<Option<Record>, ReadError> {
-        Ok(lock(&self.state).at(position))
+        lock(&self.state).read(position)
     }
 
-    async fn tail(&self, after: Positions) -> Result<Tail, ReadError> {
+    async fn tail(&self, after: Bookmark) -> Result<Tail, ReadError> {
         let reader = Reader {
             state: Arc::clone(&self.state),
             grown: self.grown.subscribe(),
-            seen: after,
+            reached: after.positions(),
+            last: after,
         };
         Ok(stream::unfold(Some(reader), Reader::next).boxed())
     }
@@ -139,6 +174,10 @@ impl EventStore for Memory {
             identity: self.identity,
             last: lock(&self.state).last(),
         })
+    }
+
+    fn epoch(&self) -> Epoch {
+        lock(&self.state).epoch
     }
 
     fn describe(&self) -> Arc<LogDescription> {
@@ -179,10 +218,44 @@ impl State {
         Ok(position)
     }
 
-    fn at(&self, position: Position) -> Option<Record> {
+    fn at(&self, position: Position) -> Option<&Record> {
         let index = usize::try_from(position.sequence.checked_sub(1)?).ok()?;
         let records = self.partitions.get(position.partition as usize)?;
-        records.get(index).cloned()
+        records.get(index)
+    }
+
+    fn read(&self, position: Position) -> Result<Option<Record>, ReadError> {
+        if self.damaged.contains(&position) {
+            let cause = DAMAGED.to_owned();
+            return Err(ReadError::Corrupt { position, cause });
+        }
+        Ok(self.at(position).cloned())
+    }
+
+    fn entry(&self, position: Position) -> Option<Entry> {
+        let record = self.at(position)?;
+        Some(if self.damaged.contains(&position) {
+            Entry::Missing(Missing {
+                position,
+                stream: Some(record.stream.clone()),
+                cause: DAMAGED.to_owned(),
+            })
+        } else {
+            Entry::Record(record.clone())
+        })
+    }
+
+    fn roll_back(&mut self, to: &Positions) {
+        for (partition, records) in (0..).zip(&mut self.partitions) {
+            let kept = usize::try_from(to.sequence(partition)).unwrap_or(usize::MAX);
+            for lost in records.drain(kept.min(records.len())..) {
+                if let Some(sequences) = self.streams.get_mut(&lost.stream) {
+                    sequences.pop();
+                }
+            }
+        }
+        self.damaged.retain(|position| to.covers(*position));
+        self.epoch = Epoch(self.epoch.0 + 1);
     }
 
     fn last(&self) -> Positions {
@@ -198,20 +271,26 @@ impl State {
 struct Reader {
     state: Arc<Mutex<State>>,
     grown: watch::Receiver<()>,
-    seen: Positions,
+    /// What was yielded.
+    reached: Positions,
+    /// The last records: the log must still hold them.
+    last: Bookmark,
 }
 
 impl Reader {
-    /// The next record; after an error the tail is over.
-    async fn next(reader: Option<Self>) -> Option<(Result<Record, TailError>, Option<Self>)> {
+    /// The next entry; after an error the tail is over.
+    async fn next(reader: Option<Self>) -> Option<(Result<Entry, TailError>, Option<Self>)> {
         let mut reader = reader?;
         loop {
             // Marked as seen before looking: an append in between wakes the wait below.
             reader.grown.mark_unchanged();
             match reader.look() {
-                Ok(Some(record)) => {
-                    reader.seen.advance(record.position);
-                    return Some((Ok(record), Some(reader)));
+                Ok(Some(entry)) => {
+                    reader.reached.advance(entry.position());
+                    if let Entry::Record(record) = &entry {
+                        reader.last.advance(record.position, record.commit_id);
+                    }
+                    return Some((Ok(entry), Some(reader)));
                 }
                 Ok(None) => {}
                 Err(error) => return Some((Err(error), None)),
@@ -222,18 +301,24 @@ impl Reader {
         }
     }
 
-    fn look(&self) -> Result<Option<Record>, TailError> {
+    fn look(&self) -> Result<Option<Entry>, TailError> {
         let state = lock(&self.state);
-        let last = state.last();
-        if let Some(seen) = self.seen.iter().find(|&seen| !last.covers(seen)) {
-            let head = Position::new(seen.partition, last.sequence(seen.partition));
-            return Err(TailError::RolledBack { seen, head });
+        for (position, expected) in self.last.iter() {
+            let found = state.at(position).map(|record| record.commit_id);
+            if found != Some(expected) {
+                return Err(TailError::RolledBack {
+                    position,
+                    expected,
+                    found,
+                });
+            }
         }
+        let last = state.last();
         let next = last.iter().map(|head| {
-            let seen = self.seen.sequence(head.partition);
-            Position::new(head.partition, seen + 1)
+            let reached = self.reached.sequence(head.partition);
+            Position::new(head.partition, reached + 1)
         });
-        Ok(next.filter_map(|position| state.at(position)).next())
+        Ok(next.filter_map(|position| state.entry(position)).next())
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{CommitId, Record};
+
 /// Number of a partition, from 0. A log with one partition has only partition 0.
 pub type Partition = u32;
 
@@ -125,6 +127,84 @@ impl fmt::Display for Positions {
     }
 }
 
+/// Where a reader goes on: for each partition the last record that it read, by position and commit
+/// id.
+///
+/// The commit id is the fence. A log that was rolled back and has grown again holds a record at the
+/// same position, but not the same record. A partition that is not listed begins at its first
+/// record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Bookmark(BTreeMap<Partition, (u64, CommitId)>);
+
+impl Bookmark {
+    /// Before the first record of every partition.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::default()
+    }
+
+    /// Moves to a record that was read; one before the record already reached changes nothing.
+    pub fn advance(&mut self, position: Position, commit_id: CommitId) {
+        if self.sequence(position.partition) < position.sequence {
+            let last = (position.sequence, commit_id);
+            self.0.insert(position.partition, last);
+        }
+    }
+
+    /// The sequence reached in `partition`; 0 before its first record.
+    #[must_use]
+    pub fn sequence(&self, partition: Partition) -> u64 {
+        self.0.get(&partition).map_or(0, |(sequence, _)| *sequence)
+    }
+
+    /// The commit that the log must hold at [`sequence`](Self::sequence); `None` before the first
+    /// record.
+    #[must_use]
+    pub fn commit_id(&self, partition: Partition) -> Option<CommitId> {
+        self.0.get(&partition).map(|(_, commit_id)| *commit_id)
+    }
+
+    /// The listed partitions in order, each with its position and commit id.
+    pub fn iter(&self) -> impl Iterator<Item = (Position, CommitId)> + '_ {
+        self.0
+            .iter()
+            .map(|(&partition, &(sequence, id))| (Position::new(partition, sequence), id))
+    }
+
+    /// The same without commit ids.
+    #[must_use]
+    pub fn positions(&self) -> Positions {
+        self.iter().map(|(position, _)| position).collect()
+    }
+}
+
+impl FromIterator<(Position, CommitId)> for Bookmark {
+    fn from_iter<I: IntoIterator<Item = (Position, CommitId)>>(records: I) -> Self {
+        let mut bookmark = Self::start();
+        for (position, commit_id) in records {
+            bookmark.advance(position, commit_id);
+        }
+        bookmark
+    }
+}
+
+impl<'a> FromIterator<&'a Record> for Bookmark {
+    fn from_iter<I: IntoIterator<Item = &'a Record>>(records: I) -> Self {
+        records
+            .into_iter()
+            .map(|record| (record.position, record.commit_id))
+            .collect()
+    }
+}
+
+/// A stretch of time in which the log is known not to have changed under this process.
+///
+/// What a process remembers of the log is good for an append only in the epoch in which it was read.
+/// Epochs are counted by each open log for itself, from 1; a number says nothing to another process.
+/// No log is ever in the default epoch, 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
 /// Which log this is: 16 random bytes made with the log and stored in it.
 ///
 /// A log that was deleted and made again is another log, whatever its name.
@@ -166,6 +246,17 @@ mod tests {
         assert!(positions.covers(Position::new(0, 7)));
         assert!(!positions.covers(Position::new(0, 8)));
         assert!(!positions.covers(Position::new(1, 1)));
+    }
+
+    #[test]
+    fn a_bookmark_only_moves_forward() {
+        let mut bookmark = Bookmark::start();
+        bookmark.advance(Position::new(0, 7), CommitId([7; 16]));
+        bookmark.advance(Position::new(0, 3), CommitId([3; 16]));
+        assert_eq!(bookmark.sequence(0), 7);
+        assert_eq!(bookmark.commit_id(0), Some(CommitId([7; 16])));
+        assert_eq!(bookmark.commit_id(1), None);
+        assert_eq!(bookmark.positions(), Position::new(0, 7).into());
     }
 
     #[test]

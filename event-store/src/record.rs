@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::Position;
+use crate::{Epoch, Position};
 
 /// Name of one stream: `[A-Za-z0-9][A-Za-z0-9_-]{0,63}`.
 ///
@@ -111,6 +111,58 @@ pub struct Record {
     pub commit_id: CommitId,
     /// The stored bytes, exactly as they were appended.
     pub payload: Bytes,
+}
+
+/// What a tail yields for one position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// The record there.
+    Record(Record),
+    /// No record can be read there, and none ever will: it is gone, or its bytes changed. It
+    /// concerns the order that it belonged to, no other.
+    Missing(Missing),
+}
+
+/// A position without a readable record; see [`Entry::Missing`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Where the record was.
+    pub position: Position,
+    /// The stream that it belonged to, where that is certain.
+    pub stream: Option<StreamId>,
+    /// What was found, as a fragment for people.
+    pub cause: String,
+}
+
+impl Entry {
+    /// The position that the entry stands for.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        match self {
+            Self::Record(record) => record.position,
+            Self::Missing(missing) => missing.position,
+        }
+    }
+
+    /// The record, unless it is missing.
+    #[must_use]
+    pub fn into_record(self) -> Option<Record> {
+        match self {
+            Self::Record(record) => Some(record),
+            Self::Missing(_) => None,
+        }
+    }
+}
+
+/// A part of one stream, oldest record first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamSlice {
+    /// The records, at most as many as were asked for.
+    pub records: Vec<Record>,
+    /// Whether the stream goes on after the last of them.
+    pub more: bool,
+    /// The epoch in which the read began: what an append that rests on this slice must name.
+    pub epoch: Epoch,
 }
 
 #[cfg(test)]

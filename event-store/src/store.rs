@@ -7,8 +7,12 @@ use futures::stream::BoxStream;
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Head, NewRecord, Position, Positions, ReadError, Record, StreamId, TailError,
+    AppendError, Bookmark, Entry, Epoch, Head, NewRecord, Position, ReadError, Record, StreamId,
+    StreamSlice, TailError,
 };
+
+/// The limit of a read that wants a stream whole.
+pub const ALL: usize = usize::MAX;
 
 /// A durable log of many streams, each written under optimistic concurrency.
 ///
@@ -29,14 +33,21 @@ use crate::{
 ///
 /// * **Durable.** An acknowledged append is durable to the degree that [`describe`] states, and
 ///   visible to every read that begins after the acknowledgement, also after a restart.
-/// * **Fenced.** `expected` is the position of the stream's last record. When it is another one,
+/// * **Fenced writes.** `expected` is the position of the stream's last record. When it is another one,
 ///   the append answers [`AppendError::Conflict`] and stores nothing.
 /// * **Exclusive.** Of two racing appends with the same expectation exactly one is stored.
 /// * **Atomic.** A record is stored whole or not at all.
 /// * **Ordered.** Positions of one partition strictly increase; they need not be consecutive.
-/// * **Contiguous.** A tail yields every record after the given positions, in order within each
-///   partition, without gap or repeat. It waits for new ones for ever, heals disconnects by itself,
-///   and ends only with a [`TailError`].
+/// * **Contiguous.** A tail yields an entry for every position after the given ones, in order within
+///   each partition, without gap or repeat. It waits for new ones for ever, heals disconnects by
+///   itself, and ends only with a [`TailError`].
+/// * **Holes are told.** A position without a readable record is yielded as [`Entry::Missing`], once
+///   it is certain that the record will not come. The records around it are not affected.
+/// * **Fenced tails.** A tail goes on after a commit, not only after a position. At the start and
+///   after every reconnect it looks whether the log still holds that commit there, and ends with
+///   [`TailError::RolledBack`] when it does not, also when the log has grown past the position since.
+/// * **Epochs.** Each time that the log may have changed under this process the epoch rises. An
+///   append that names another epoch than the current one stores nothing.
 /// * **Named.** A log has an identity of its own; no other log ever has the same.
 ///
 /// [`describe`]: EventStore::describe
@@ -45,40 +56,53 @@ pub trait EventStore: Send + Sync + 'static {
     /// Appends one record to a stream whose last record is at `expected` (`None`: the stream is
     /// empty), and returns the record's position once it is durable.
     ///
+    /// `epoch` is the one in which the caller learned `expected`: that of the slice that it read, or
+    /// [`epoch`](Self::epoch) asked before an append that rests on nothing read. When the log is in
+    /// another one the answer is [`AppendError::StaleEpoch`]; when the epoch rises before the
+    /// acknowledgement, [`AppendError::Unknown`].
+    ///
     /// An expectation of another partition than the stream's is a conflict. Dropping the future
     /// does not undo the append: it may still be stored. [`AppendError::Unknown`] is the only error
     /// after which the record may be in the log; before returning it an implementation has looked
-    /// for the commit id in the stream as long as its retry budget allowed.
+    /// for the commit id in the stream as long as its retry budget allowed, unless the epoch rose:
+    /// then only a caller that reads the stream anew can tell.
     async fn append(
         &self,
         stream: &StreamId,
         expected: Option<Position>,
+        epoch: Epoch,
         record: NewRecord,
     ) -> Result<Position, AppendError>;
 
-    /// The records of a stream after a position (`None`: all of them), oldest first.
+    /// The first `limit` records of a stream after a position (`None`: from its first record on),
+    /// oldest first; [`ALL`] for no limit.
     ///
-    /// With [`Consistency::Latest`] the answer holds everything committed before the call; with
+    /// With [`Consistency::Latest`] the answer counts everything committed before the call; with
     /// [`Consistency::Any`] a replica may answer that lags behind. An unknown stream, a position at
-    /// or past the stream's end and one of another partition give an empty list.
+    /// or past the stream's end and one of another partition give no records.
     async fn read_stream(
         &self,
         stream: &StreamId,
         after: Option<Position>,
+        limit: usize,
         consistency: Consistency,
-    ) -> Result<Vec<Record>, ReadError>;
+    ) -> Result<StreamSlice, ReadError>;
 
     /// The record at a position; `None` when there is none, be it past the head or not a record.
     async fn read_at(&self, position: Position) -> Result<Option<Record>, ReadError>;
 
-    /// All records after the given positions, and then every new one, for ever.
+    /// Everything after the records of `after`, and then all that is new, for ever.
     ///
-    /// Positions past the head are not an error at first: the tail ends with
-    /// [`TailError::RolledBack`] as soon as it knows. A slow reader slows nobody else.
-    async fn tail(&self, after: Positions) -> Result<Tail, ReadError>;
+    /// A log that does not hold those records is not an error at first: the tail ends with
+    /// [`TailError::RolledBack`] as soon as it is certain. A hole behind `after` is yielded by every
+    /// tail again. A slow reader slows nobody else.
+    async fn tail(&self, after: Bookmark) -> Result<Tail, ReadError>;
 
     /// The identity, and the last sequence of every partition: one round trip to the log's leader.
     async fn head(&self) -> Result<Head, ReadError>;
+
+    /// The epoch that the log is in.
+    fn epoch(&self) -> Epoch;
 
     /// What this log is, for people: fixed when it was opened.
     fn describe(&self) -> Arc<LogDescription>;
@@ -87,8 +111,8 @@ pub trait EventStore: Send + Sync + 'static {
     fn availability(&self) -> watch::Receiver<Availability>;
 }
 
-/// Records as they are committed; see [`EventStore::tail`].
-pub type Tail = BoxStream<'static, Result<Record, TailError>>;
+/// Entries as they are committed; see [`EventStore::tail`].
+pub type Tail = BoxStream<'static, Result<Entry, TailError>>;
 
 /// How fresh a read must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

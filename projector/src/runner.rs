@@ -18,7 +18,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::{EventStore, Head, Position, Positions, ReadError, TailError};
+use event_store::{
+    Bookmark, CommitId, EventStore, Head, Position, Positions, ReadError, TailError,
+};
 use read_model::{Checkpoint, Error, Progress, Reader, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -272,6 +274,17 @@ async fn blocking<T: Send + 'static>(
                 cause: panic.to_string(),
             })
         })
+}
+
+/// Where a tail goes on: after the commits of a checkpoint.
+fn bookmark(checkpoint: &Checkpoint) -> Bookmark {
+    let marks = checkpoint.partitions.iter();
+    marks
+        .map(|(&partition, mark)| {
+            let position = Position::new(partition, mark.sequence);
+            (position, CommitId(mark.commit_id))
+        })
+        .collect()
 }
 
 fn positions(checkpoint: &Checkpoint) -> Positions {

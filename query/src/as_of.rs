@@ -1,6 +1,6 @@
 //! An order as it was, folded from the log: exact, whatever the view holds.
 
-use event_store::{Consistency, Record, StreamId};
+use event_store::{ALL, Consistency, Record, StreamId};
 use order::value::{OrderId, Timestamp};
 use order::{Event, Order};
 use proto::commit::{self, Commit};
@@ -59,8 +59,10 @@ impl Sources {
     /// All records of an order, oldest first; at least one.
     pub(crate) async fn records(&self, order_id: &OrderId) -> Result<Vec<Record>, Status> {
         let stream = StreamId::new(order_id.as_str()).map_err(fault::view)?;
-        let read = self.log.read_stream(&stream, None, Consistency::Latest);
-        let records = read.await.map_err(fault::log)?;
+        let read = self
+            .log
+            .read_stream(&stream, None, ALL, Consistency::Latest);
+        let records = read.await.map_err(fault::log)?.records;
         if records.is_empty() {
             return Err(fault::not_found(order_id.as_str()));
         }

@@ -3,21 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use event_store::{AppendError, CommitId, Consistency, DataKey, NewRecord, Position, Record};
-use order::{Command, Rejection};
-use proto::commit::{self, Commit};
+use event_store::{AppendError, CommitId, DataKey, NewRecord, Position, Record, StreamSlice};
+use order::Command;
+use proto::commit;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
-use super::judge::{self, Decision};
-use super::{Call, Handler, Stream};
+use super::draft::{Decision, Draft, draft, too_large};
+use super::load::drop_lost;
+use super::personal::Sealing;
+use super::{Call, Handler, Stream, judge};
 use crate::failure::Failure;
-use crate::known::Known;
 use crate::outcome::Outcome;
 
-/// Largest commit in bytes: what every log takes in one record.
-const COMMIT_BYTES_MAX: usize = 1_000_000;
 /// A request below this size cannot make a commit that is too large, whatever it is sealed with.
 const SURELY_FITS: usize = 500_000;
 /// When to look for a commit whose append was not answered. The log's own retries come before; this
@@ -34,22 +32,6 @@ pub(crate) enum Appended {
     Stored(Box<Outcome>),
     /// Another writer was faster; its commits are known now.
     Lost(Stream),
-}
-
-/// How personal data of a request is kept.
-pub(crate) enum Sealing {
-    /// It has none.
-    Nothing,
-    /// Sealed under the order's key.
-    Under(DataKey),
-    /// Not at all: the order's key is gone for ever.
-    Gone,
-}
-
-/// A commit, ready to be stored.
-pub(super) struct Draft {
-    pub(super) commit: Commit,
-    payload: Bytes,
 }
 
 impl Handler {
@@ -76,7 +58,7 @@ impl Handler {
     ) -> Result<Appended, Failure> {
         let commit_id = self.commit_id(&decision);
         let sealing = self.sealing(&stream, call, &decision, commit_id).await?;
-        self.name_erased_key(&stream, &mut decision).await?;
+        self.name_erased_key(&stream, &mut decision.events).await?;
         let draft = draft(&stream, call, decision, &sealing, commit_id)?;
         let label = commit::label(&draft.commit.events);
         let record = NewRecord {
@@ -85,9 +67,10 @@ impl Handler {
             label,
         };
         let began = Instant::now();
+        let expected = stream.known.last.map(|(position, _)| position);
         let answer = self
             .store
-            .append(&stream.name, stream.known.last, record)
+            .append(&stream.name, expected, stream.known.epoch, record)
             .await;
         self.observer.append(began.elapsed());
         let outcome = match answer {
@@ -96,8 +79,7 @@ impl Handler {
         };
         self.cache.weigh(&stream.id, stream.known.bytes());
         let Some(outcome) = outcome else {
-            stream.fresh = true;
-            return Ok(Appended::Lost(stream));
+            return Ok(Appended::Lost(self.refresh(stream).await?));
         };
         if matches!(call.request.command, Command::ErasePersonalData) {
             self.destroy_key(&stream.name).await?;
@@ -105,8 +87,8 @@ impl Handler {
         Ok(Appended::Stored(Box::new(outcome)))
     }
 
-    /// What an error of the log means: stored after all (`Some`), lost to another writer (`None`),
-    /// or a failure to tell the caller.
+    /// What an error of the log means: stored after all (`Some`), not stored and to be decided again
+    /// on the newest state (`None`), or a failure to tell the caller.
     async fn look_into(
         &self,
         error: AppendError,
@@ -115,16 +97,12 @@ impl Handler {
         draft: Draft,
     ) -> Result<Option<Outcome>, Failure> {
         match error {
-            AppendError::Conflict { actual } => {
+            AppendError::Conflict { .. } => {
                 self.observer.conflict();
-                if went_back(stream.known.last, actual) {
-                    self.doubt();
-                    *stream.known = Known::default();
-                    stream.identity = Some(self.identity().await?);
-                }
                 let newer = self.newer(stream).await.map_err(Failure::log)?;
-                Ok(find(stream, call, draft, &newer))
+                Ok(newer.and_then(|newer| find(stream, call, draft, &newer)))
             }
+            AppendError::StaleEpoch { .. } => Ok(None),
             AppendError::Unknown { cause } => {
                 let newer = self.look_for_newer(stream, &cause).await?;
                 Ok(find(stream, call, draft, &newer))
@@ -137,20 +115,23 @@ impl Handler {
         }
     }
 
-    async fn newer(&self, stream: &Stream) -> Result<Vec<Record>, event_store::ReadError> {
-        self.store
-            .read_stream(&stream.name, stream.known.last, Consistency::Latest)
-            .await
-    }
-
     /// The commits after the last known one, as soon as there are any: one of them is ours, or took
-    /// its place for good.
-    async fn look_for_newer(&self, stream: &Stream, cause: &str) -> Result<Vec<Record>, Failure> {
+    /// its place for good. When the log does not hold the last known one any more, nothing can tell:
+    /// ours may stand on another history.
+    async fn look_for_newer(
+        &self,
+        stream: &mut Stream,
+        cause: &str,
+    ) -> Result<StreamSlice, Failure> {
         for pause in LOOKS {
             sleep(pause).await;
             match self.newer(stream).await {
-                Ok(newer) if !newer.is_empty() => return Ok(newer),
-                Ok(_nothing_yet) => {}
+                Ok(Some(newer)) if !newer.records.is_empty() => return Ok(newer),
+                Ok(Some(_nothing_yet)) => {}
+                Ok(None) => {
+                    drop_lost(stream);
+                    break;
+                }
                 Err(error) => tracing::debug!(%error, "failed to look for an unanswered commit"),
             }
         }
@@ -197,56 +178,6 @@ impl Handler {
     }
 }
 
-/// Makes the commit, and refuses one that is too large.
-pub(super) fn draft(
-    stream: &Stream,
-    call: &Call,
-    decision: Decision,
-    sealing: &Sealing,
-    commit_id: [u8; 16],
-) -> Result<Draft, Failure> {
-    let known = &*stream.known;
-    let (request, caller) = (&call.request, &call.caller);
-    let (events, reason) = super::personal::seal(
-        &stream.id,
-        decision.events,
-        request.context.reason.as_ref(),
-        sealing,
-    )?;
-    let commit = Commit {
-        commit_id,
-        order_id: stream.id.clone(),
-        first_version: known.version() + 1,
-        occur_time: decision.moment.occur_time,
-        record_time: decision.moment.now,
-        principal: caller.principal.clone(),
-        actor: request.context.actor.clone(),
-        reason,
-        request_id: request.context.request_id.clone(),
-        fingerprint: super::personal::fingerprint(request, sealing),
-        correlation_id: caller.correlation_id.clone(),
-        traceparent: caller.traceparent.clone(),
-        previous_hash: known.last_hash,
-        events,
-    };
-    let payload = commit::encode(&commit).map_err(Failure::internal)?;
-    if payload.len() > COMMIT_BYTES_MAX {
-        return Err(too_large(COMMIT_BYTES_MAX));
-    }
-    Ok(Draft {
-        commit,
-        payload: payload.into(),
-    })
-}
-
-fn too_large(limit: usize) -> Failure {
-    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-    Failure::Rejected(Rejection::LimitExceeded {
-        what: "bytes of a commit",
-        limit,
-    })
-}
-
 /// Folds the commit that is stored at `position`, and says what it came to.
 fn store(stream: &mut Stream, call: &Call, draft: Draft, position: Position) -> Outcome {
     let hash = commit::hash(&draft.payload);
@@ -256,23 +187,14 @@ fn store(stream: &mut Stream, call: &Call, draft: Draft, position: Position) -> 
 
 /// Folds what is newer, and says what our commit came to if it is there. The log's check lets it
 /// stand nowhere but first.
-fn find(stream: &mut Stream, call: &Call, draft: Draft, newer: &[Record]) -> Option<Outcome> {
+fn find(stream: &mut Stream, call: &Call, draft: Draft, newer: &StreamSlice) -> Option<Outcome> {
     let own = CommitId(draft.commit.commit_id);
     let outcome = newer
+        .records
         .first()
-        .filter(|record| record.commit_id == own)
+        .filter(|record: &&Record| record.commit_id == own)
         .map(|record| store(stream, call, draft, record.position));
-    stream.known.fold(newer);
+    stream.known.fold(&newer.records);
+    stream.known.epoch = newer.epoch;
     outcome
-}
-
-/// Whether the stream ends before what was read from it.
-fn went_back(known: Option<Position>, actual: Option<Position>) -> bool {
-    match (known, actual) {
-        (Some(known), Some(actual)) => {
-            actual.partition == known.partition && actual.sequence < known.sequence
-        }
-        (Some(_), None) => true,
-        (None, _) => false,
-    }
 }

@@ -6,9 +6,10 @@ use order::command::Annotate;
 use order::{Command, Event, Moment, Order, Rejection};
 use proto::api;
 
-use event_store::{Consistency, DataKey};
+use event_store::{ALL, Consistency, DataKey};
 
-use super::append::{self, Sealing};
+use super::draft::{Decision, draft};
+use super::personal::Sealing;
 use super::{Call, Handler, Stream};
 use crate::failure::Failure;
 use crate::known::{Done, Known};
@@ -20,18 +21,12 @@ const COMMITS_MAX: u32 = 10_000;
 
 /// What is to become of a command.
 pub(crate) enum Verdict {
-    /// It was executed earlier: the same reply.
-    Replay(Outcome),
+    /// It was executed earlier: the same reply, once the log is seen to hold what was done.
+    Replay(Outcome, Done),
     /// It is to be stored.
     Append(Decision),
     /// Nothing is to be stored: it changes nothing, or was only to be validated.
     Stay(Outcome),
-}
-
-/// What is to be stored.
-pub(crate) struct Decision {
-    pub(crate) events: Vec<Event>,
-    pub(crate) moment: Moment,
 }
 
 impl Handler {
@@ -45,7 +40,8 @@ impl Handler {
         {
             check_owner(known, call)?;
             if let Some(done) = known.done(request_id) {
-                return self.replay(stream, call, done).await.map(Verdict::Replay);
+                let outcome = self.replay(stream, call, done).await?;
+                return Ok(Verdict::Replay(outcome, done.clone()));
             }
         }
         if let Some(cause) = &known.unreadable {
@@ -90,9 +86,9 @@ impl Handler {
         let outcome = if outdated {
             let read = self
                 .store
-                .read_stream(&stream.name, None, Consistency::Latest)
+                .read_stream(&stream.name, None, ALL, Consistency::Latest)
                 .await;
-            let records = read.map_err(Failure::log)?;
+            let records = read.map_err(Failure::log)?.records;
             let upto = records.partition_point(|r| r.position.sequence <= done.position.sequence);
             let mut then = Known::default();
             then.fold(&records[..upto]);
@@ -148,11 +144,7 @@ fn check_version(known: &Known, call: &Call) -> Result<(), Failure> {
 }
 
 fn check_commits(known: &Known, command: &Command) -> Result<(), Failure> {
-    let exempt = matches!(
-        command,
-        Command::ErasePersonalData | Command::VoidPayment(_) | Command::RefundPayment(_)
-    );
-    if exempt || known.commits < COMMITS_MAX {
+    if is_exempt(command) || known.commits < COMMITS_MAX {
         return Ok(());
     }
     let limit = u64::from(COMMITS_MAX);
@@ -160,6 +152,28 @@ fn check_commits(known: &Known, command: &Command) -> Result<(), Failure> {
         what: "commits",
         limit,
     }))
+}
+
+/// Whether a command is taken however many commits its order has.
+const fn is_exempt(command: &Command) -> bool {
+    match command {
+        Command::ErasePersonalData | Command::VoidPayment(_) | Command::RefundPayment(_) => true,
+        Command::Create(_)
+        | Command::Edit(_)
+        | Command::Place(_)
+        | Command::AuthorizePayment(_)
+        | Command::CapturePayment(_)
+        | Command::FailPayment(_)
+        | Command::ShipItems(_)
+        | Command::CloseShipment(_)
+        | Command::CancelItems(_)
+        | Command::CancelOrder(_)
+        | Command::RequestReturn(_)
+        | Command::ReceiveReturn(_)
+        | Command::Hold(_)
+        | Command::Release(_)
+        | Command::Annotate(_) => false,
+    }
 }
 
 fn moment(known: &Known, call: &Call) -> Moment {
@@ -179,7 +193,24 @@ fn without_moot(command: &Command, erased: bool) -> Cow<'_, Command> {
                 ..annotate.clone()
             }))
         }
-        as_it_is => Cow::Borrowed(as_it_is),
+        Command::Annotate(_)
+        | Command::Create(_)
+        | Command::Edit(_)
+        | Command::Place(_)
+        | Command::AuthorizePayment(_)
+        | Command::CapturePayment(_)
+        | Command::VoidPayment(_)
+        | Command::FailPayment(_)
+        | Command::RefundPayment(_)
+        | Command::ShipItems(_)
+        | Command::CloseShipment(_)
+        | Command::CancelItems(_)
+        | Command::CancelOrder(_)
+        | Command::RequestReturn(_)
+        | Command::ReceiveReturn(_)
+        | Command::Hold(_)
+        | Command::Release(_)
+        | Command::ErasePersonalData => Cow::Borrowed(command),
     }
 }
 
@@ -195,7 +226,7 @@ fn predict(stream: &Stream, call: &Call, decision: Decision) -> Result<Outcome, 
         true => Sealing::Gone,
         false => Sealing::Nothing,
     };
-    let draft = append::draft(stream, call, decision, &sealing, [0; 16])?;
+    let draft = draft(stream, call, decision, &sealing, [0; 16])?;
     let mut order = known.order.clone();
     let event_count = draft.commit.events.len();
     proto::commit::apply(&mut order, &draft.commit);
@@ -221,7 +252,7 @@ fn unchanged(stream: &Stream, call: &Call) -> Outcome {
         order_id: Some(stream.id.clone()),
         version: known.version(),
         event_count: 0,
-        at: known.last.and_then(|last| stream.at(last)),
+        at: known.last.and_then(|(last, _)| stream.at(last)),
         replayed: false,
         produced: Produced::Nothing,
         totals: known

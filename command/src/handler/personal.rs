@@ -7,13 +7,21 @@ use order::value::{Note, OrderId, Private, SealedBytes};
 use order::{Command, Event, Order};
 use proto::personal;
 
-use super::append::Sealing;
-use super::judge::Decision;
 use super::{Call, Handler, Stream};
 use crate::failure::Failure;
 use crate::fingerprint as hash;
 use crate::known::Done;
 use crate::parse::Request;
+
+/// How personal data of a request is kept.
+pub(crate) enum Sealing {
+    /// It has none.
+    Nothing,
+    /// Sealed under the order's key.
+    Under(DataKey),
+    /// Not at all: the order's key is gone for ever.
+    Gone,
+}
 
 impl Handler {
     /// Makes the order's key durable, or finds the one it has.
@@ -34,9 +42,9 @@ impl Handler {
     pub(super) async fn name_erased_key(
         &self,
         stream: &Stream,
-        decision: &mut Decision,
+        events: &mut [Event],
     ) -> Result<(), Failure> {
-        for event in &mut decision.events {
+        for event in events {
             let Event::PersonalDataErased { key_id } = event else {
                 continue;
             };

@@ -153,7 +153,7 @@ async fn a_stream_that_cannot_be_read_takes_no_commands() {
     };
     world
         .log
-        .append(&stream, None, record)
+        .append(&stream, None, world.log.epoch(), record)
         .await
         .expect("stored");
     let refused = world

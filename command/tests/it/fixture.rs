@@ -1,7 +1,7 @@
 //! A log that can misbehave, a key store that can be away, and requests to send.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -9,8 +9,9 @@ use command::{CommandService, Config};
 use event_store::keys::MemoryKeys;
 use event_store::memory::Memory;
 use event_store::{
-    AppendError, Availability, Consistency, EventStore, Head, KeyError, KeyState, KeyStore,
-    LogDescription, NewRecord, Position, Positions, ReadError, Record, StreamId, Tail,
+    ALL, AppendError, Availability, Bookmark, Consistency, Epoch, EventStore, Head, KeyError,
+    KeyState, KeyStore, LogDescription, NewRecord, Position, ReadError, Record, StreamId,
+    StreamSlice, Tail,
 };
 use order::value::Timestamp;
 use proto::v1;
@@ -38,6 +39,8 @@ pub(crate) enum Fault {
 
 pub(crate) struct Log {
     inner: Mutex<Arc<dyn EventStore>>,
+    /// Epochs of the logs that were there before.
+    before: AtomicU64,
     faults: Mutex<VecDeque<Fault>>,
     pub(crate) appends: AtomicUsize,
     pub(crate) reads: AtomicUsize,
@@ -55,15 +58,29 @@ impl Log {
 
     /// Replaces the log by an empty one.
     pub(crate) fn lose_everything(&self) {
+        self.before.store(self.epoch().0, Ordering::SeqCst);
         *self.inner.lock().expect("no panic") = Arc::new(Memory::default());
+    }
+
+    async fn store(
+        &self,
+        stream: &StreamId,
+        expected: Option<Position>,
+        epoch: Epoch,
+        record: NewRecord,
+    ) -> Result<Position, AppendError> {
+        let before = self.before.load(Ordering::SeqCst);
+        let epoch = Epoch(epoch.0.saturating_sub(before));
+        self.inner().append(stream, expected, epoch, record).await
     }
 
     pub(crate) async fn stream(&self, order_id: &str) -> Vec<Record> {
         let stream = StreamId::new(order_id).expect("valid");
         self.inner()
-            .read_stream(&stream, None, Consistency::Latest)
+            .read_stream(&stream, None, ALL, Consistency::Latest)
             .await
             .expect("read")
+            .records
     }
 
     pub(crate) async fn everything(&self) -> Vec<Record> {
@@ -90,6 +107,7 @@ impl EventStore for Log {
         &self,
         stream: &StreamId,
         expected: Option<Position>,
+        epoch: Epoch,
         record: NewRecord,
     ) -> Result<Position, AppendError> {
         self.appends.fetch_add(1, Ordering::SeqCst);
@@ -97,10 +115,10 @@ impl EventStore for Log {
         let cause = || "planted".to_owned();
         let fault = self.faults.lock().expect("no panic").pop_front();
         let Some(fault) = fault else {
-            return self.inner().append(stream, expected, record).await;
+            return self.store(stream, expected, epoch, record).await;
         };
         if matches!(fault, Fault::StoreAndTimeOut | Fault::StoreAndConflict) {
-            self.inner().append(stream, expected, record).await?;
+            self.store(stream, expected, epoch, record).await?;
         }
         Err(match fault {
             Fault::StoreAndTimeOut | Fault::TimeOut => AppendError::Unknown { cause: cause() },
@@ -119,8 +137,9 @@ impl EventStore for Log {
         &self,
         stream: &StreamId,
         after: Option<Position>,
+        limit: usize,
         consistency: Consistency,
-    ) -> Result<Vec<Record>, ReadError> {
+    ) -> Result<StreamSlice, ReadError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
         if self.reads_fail.load(Ordering::SeqCst) {
@@ -128,19 +147,29 @@ impl EventStore for Log {
                 cause: "planted".to_owned(),
             });
         }
-        self.inner().read_stream(stream, after, consistency).await
+        let read = self.inner();
+        let read = read.read_stream(stream, after, limit, consistency).await;
+        let before = self.before.load(Ordering::SeqCst);
+        read.map(|slice| StreamSlice {
+            epoch: Epoch(slice.epoch.0 + before),
+            ..slice
+        })
     }
 
     async fn read_at(&self, position: Position) -> Result<Option<Record>, ReadError> {
         self.inner().read_at(position).await
     }
 
-    async fn tail(&self, after: Positions) -> Result<Tail, ReadError> {
+    async fn tail(&self, after: Bookmark) -> Result<Tail, ReadError> {
         self.inner().tail(after).await
     }
 
     async fn head(&self) -> Result<Head, ReadError> {
         self.inner().head().await
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch(self.inner().epoch().0 + self.before.load(Ordering::SeqCst))
     }
 
     fn describe(&self) -> Arc<LogDescription> {
@@ -208,6 +237,7 @@ impl World {
     pub(crate) fn over(log: Arc<dyn EventStore>) -> Self {
         let log = Arc::new(Log {
             inner: Mutex::new(log),
+            before: AtomicU64::new(0),
             faults: Mutex::default(),
             appends: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),

@@ -604,7 +604,7 @@ async fn outages(book: &mut Book) {
         label: String::new(),
     };
     book.log
-        .append(&stream, None, record)
+        .append(&stream, None, book.log.epoch(), record)
         .await
         .expect("stored");
     let refused = book

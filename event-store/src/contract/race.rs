@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::{
-    Fixture, actual_end, append_one, assert_contiguous, payload, read_all, record, stored, stream,
-    tail_after, take,
+    Fixture, actual_end, append, append_one, assert_contiguous, payload, read_all, record, stored,
+    stream, tail_after, take,
 };
-use crate::{AppendError, EventStore, Positions, Record, StreamId};
+use crate::{AppendError, Bookmark, EventStore, Record, StreamId};
 
 /// Tasks that race; more than the threads that run them, so that they overlap in every way.
 const RACERS: usize = 16;
@@ -23,7 +23,7 @@ pub async fn one_of_racing_appends_is_stored(fixture: &dyn Fixture) {
         let mut racers = JoinSet::new();
         for _racer in 0..RACERS {
             let (log, order, new) = (Arc::clone(&log), order.clone(), record(300));
-            racers.spawn(async move { log.append(&order, last, new).await });
+            racers.spawn(async move { append(&*log, &order, last, new).await });
         }
         let answers = racers.join_all().await;
         let winners: Vec<_> = answers.iter().flatten().copied().collect();
@@ -54,7 +54,7 @@ pub async fn racing_writers_lose_and_double_nothing(fixture: &dyn Fixture) {
     }
     let all: Vec<_> = writers.join_all().await.into_iter().flatten().collect();
     assert_contiguous(&read_all(&*log, &order).await, &all);
-    let mut tail = tail_after(&*log, Positions::start()).await;
+    let mut tail = tail_after(&*log, Bookmark::start()).await;
     assert_contiguous(&take(&mut tail, all.len()).await, &all);
 }
 
@@ -69,7 +69,7 @@ pub async fn a_reader_never_sees_half_a_record(fixture: &dyn Fixture) {
             let mut last = None;
             for size in SIZES.into_iter().cycle().take(40) {
                 last = Some(
-                    log.append(&order, last, record(size))
+                    append(&*log, &order, last, record(size))
                         .await
                         .expect("stored"),
                 );
@@ -106,7 +106,7 @@ pub async fn a_dropped_append_is_stored_once_or_never(fixture: &dyn Fixture) {
         let new = record(300);
         dropped.push(new.commit_id);
         let patience = Duration::from_micros(round * 20);
-        let answer = tokio::time::timeout(patience, log.append(&order, last, new)).await;
+        let answer = tokio::time::timeout(patience, append(&*log, &order, last, new)).await;
         drop(answer);
         append_at_the_end(&*log, &order).await;
     }
@@ -119,7 +119,7 @@ pub async fn a_dropped_append_is_stored_once_or_never(fixture: &dyn Fixture) {
         let copies = records.iter().filter(|found| found.commit_id == commit_id);
         assert!(copies.count() <= 1, "{commit_id} is there twice");
     }
-    let mut tail = tail_after(&*log, Positions::start()).await;
+    let mut tail = tail_after(&*log, Bookmark::start()).await;
     assert_contiguous(&take(&mut tail, records.len()).await, &records);
     append_one(&*log, &order, records.last().map(|end| end.position)).await;
 }
@@ -129,7 +129,7 @@ async fn append_at_the_end(log: &dyn EventStore, stream: &StreamId) -> Record {
     let new = record(300);
     let mut end = None;
     loop {
-        match log.append(stream, end, new.clone()).await {
+        match append(log, stream, end, new.clone()).await {
             Ok(position) => return stored(stream, position, &new),
             Err(AppendError::Conflict { actual }) => end = actual,
             Err(error) => super::panic_of("an append", &error),

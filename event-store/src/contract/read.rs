@@ -1,7 +1,7 @@
 //! What a read gives.
 
 use super::{Fixture, append_in_turn, append_one, read_after, read_all, stream};
-use crate::{Availability, Consistency, Position};
+use crate::{ALL, Availability, Consistency, Position};
 
 /// A stream reads back in order, after any of its positions, whatever lies between its records.
 pub async fn a_stream_reads_back_after_any_position(fixture: &dyn Fixture) {
@@ -25,8 +25,8 @@ pub async fn a_stream_reads_back_after_any_position(fixture: &dyn Fixture) {
             [],
             "past the end"
         );
-        let any = log.read_stream(order, None, Consistency::Any).await;
-        let any = any.expect("readable");
+        let any = log.read_stream(order, None, ALL, Consistency::Any).await;
+        let any = any.expect("readable").records;
         assert!(own.starts_with(&any), "a replica may lag, but not differ");
     }
     assert_eq!(read_all(&*log, &stream("unknown", 1)).await, []);
@@ -35,6 +35,28 @@ pub async fn a_stream_reads_back_after_any_position(fixture: &dyn Fixture) {
         [],
         "a longer name"
     );
+}
+
+/// A page of a history costs a page, whatever the length of the history.
+pub async fn a_slice_holds_what_was_asked_for_and_says_whether_there_is_more(
+    fixture: &dyn Fixture,
+) {
+    let log = fixture.open().await;
+    let streams = [stream("order", 1), stream("other", 1)];
+    let records = append_in_turn(&*log, &streams, 4).await;
+    let [order, _other] = &streams;
+    let own: Vec<_> = records.into_iter().step_by(streams.len()).collect();
+    for begin in 0..own.len() {
+        let after = begin.checked_sub(1).map(|index| own[index].position);
+        for limit in 0..6 {
+            let read = log.read_stream(order, after, limit, Consistency::Latest);
+            let slice = read.await.expect("readable");
+            let end = own.len().min(begin + limit);
+            assert_eq!(slice.records, own[begin..end], "{limit} after {after:?}");
+            assert_eq!(slice.more, end < own.len(), "{limit} after {after:?}");
+            assert_eq!(slice.epoch, log.epoch(), "nothing happened to this log");
+        }
+    }
 }
 
 /// Streams do not cross partitions, so nothing of one comes after a position of another.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    Fixture, actual_end, append_in_turn, append_one, assert_contiguous, read_all, record, stream,
-    tail_after, take,
+    Fixture, actual_end, append, append_in_turn, append_one, assert_contiguous, read_all, record,
+    stream, tail_after, take,
 };
-use crate::{EventStore, Positions};
+use crate::{Bookmark, EventStore};
 
 /// Durable: the same log with the same records.
 pub async fn a_restart_keeps_identity_and_records(fixture: &dyn Fixture) {
@@ -21,7 +21,7 @@ pub async fn a_restart_keeps_identity_and_records(fixture: &dyn Fixture) {
         let own: Vec<_> = own.cloned().collect();
         assert_eq!(read_all(&*log, order).await, own);
     }
-    let mut tail = tail_after(&*log, Positions::start()).await;
+    let mut tail = tail_after(&*log, Bookmark::start()).await;
     assert_contiguous(&take(&mut tail, records.len()).await, &records);
 }
 
@@ -33,7 +33,7 @@ pub async fn a_restart_keeps_the_fence(fixture: &dyn Fixture) {
     let second = append_one(&*log, &order, Some(first.position)).await;
     let log = reopen(fixture, log).await;
     for wrong in [None, Some(first.position)] {
-        let refused = log.append(&order, wrong, record(300)).await;
+        let refused = append(&*log, &order, wrong, record(300)).await;
         assert_eq!(actual_end(refused), Some(second.position));
     }
     let third = append_one(&*log, &order, Some(second.position)).await;
@@ -49,12 +49,11 @@ pub async fn a_tail_goes_on_after_a_restart(fixture: &dyn Fixture) {
     let log = fixture.open().await;
     let streams = [stream("order", 1), stream("other", 1)];
     let mut all = append_in_turn(&*log, &streams, 5).await;
-    let mut tail = tail_after(&*log, Positions::start()).await;
+    let mut tail = tail_after(&*log, Bookmark::start()).await;
     let mut seen = take(&mut tail, 5).await;
     drop(tail);
     let log = reopen(fixture, log).await;
-    let reached = seen.iter().map(|record| record.position).collect();
-    let mut tail = tail_after(&*log, reached).await;
+    let mut tail = tail_after(&*log, seen.iter().collect()).await;
     all.push(append_one(&*log, &stream("third", 1), None).await);
     seen.extend(take(&mut tail, all.len() - 5).await);
     assert_contiguous(&seen, &all);

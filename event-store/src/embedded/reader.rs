@@ -106,29 +106,58 @@ pub(super) fn decode(row: &Row<'_>, near: Position) -> Result<Record, ReadError>
     })
 }
 
-/// The records of a query of [`COLUMNS`], all of them or an error.
-pub(super) fn collect(
+/// The first `limit` records of a stream after a sequence, and whether there are more.
+pub(super) fn slice(
     connection: &Connection,
-    query: &str,
-    parameters: impl rusqlite::Params,
-    near: Position,
-) -> Result<Vec<Record>, ReadError> {
-    let mut records = Vec::new();
-    scan(connection, query, parameters, near, |record| {
-        records.push(record);
-        true
-    })?;
-    Ok(records)
+    stream: &StreamId,
+    after: u64,
+    limit: usize,
+) -> Result<(Vec<Record>, bool), ReadError> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM records WHERE stream = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+    );
+    let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+    let near = Position::new(PARTITION, after.saturating_add(1));
+    let mut records: Vec<Record> = Vec::new();
+    scan(
+        connection,
+        &query,
+        (stream.as_str(), clamp(after), rows),
+        near,
+        |record| records.push(record),
+    )?;
+    let last = records.last().map_or(after, |last| last.position.sequence);
+    let full = records.len() == limit;
+    let more = full && goes_on(connection, stream, last).map_err(|error| failed(near, &error))?;
+    Ok((records, more))
 }
 
-/// Hands over the records of a query of [`COLUMNS`] one by one, while `more` says so. What lies
-/// before a damaged record is handed over before the error.
-pub(super) fn scan(
+/// Whether a stream has a record after a sequence. The index alone tells.
+fn goes_on(connection: &Connection, stream: &StreamId, after: u64) -> rusqlite::Result<bool> {
+    let query = "SELECT 1 FROM records WHERE stream = ?1 AND seq > ?2 LIMIT 1";
+    let mut statement = connection.prepare_cached(query)?;
+    statement.exists((stream.as_str(), clamp(after)))
+}
+
+/// The record at a sequence.
+pub(super) fn at(connection: &Connection, sequence: u64) -> Result<Option<Record>, ReadError> {
+    let query = format!("SELECT {COLUMNS} FROM records WHERE seq = ?1");
+    let near = Position::new(PARTITION, sequence);
+    let mut found = None;
+    scan(connection, &query, [clamp(sequence)], near, |record| {
+        found = Some(record);
+    })?;
+    Ok(found)
+}
+
+/// Hands over the records of a query of [`COLUMNS`] one by one. What lies before a damaged record is
+/// handed over before the error.
+fn scan(
     connection: &Connection,
     query: &str,
     parameters: impl rusqlite::Params,
     mut near: Position,
-    mut more: impl FnMut(Record) -> bool,
+    mut take: impl FnMut(Record),
 ) -> Result<(), ReadError> {
     let mut statement = connection
         .prepare_cached(query)
@@ -139,11 +168,14 @@ pub(super) fn scan(
     while let Some(row) = rows.next().map_err(|error| failed(near, &error))? {
         let record = decode(row, near)?;
         near = Position::new(PARTITION, record.position.sequence + 1);
-        if !more(record) {
-            break;
-        }
+        take(record);
     }
     Ok(())
+}
+
+/// SQLite counts to 2^63 - 1: no sequence is larger.
+pub(super) fn clamp(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
 /// Tells damage from what passes.

@@ -4,37 +4,87 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::watch;
 
 use super::journal::PARTITION;
-use super::reader::{COLUMNS, Readers, scan};
-use crate::{Position, ReadError, Record, TailError};
+use super::reader::{self, COLUMNS, Readers, clamp, failed};
+use crate::{Bookmark, CommitId, Entry, Missing, Position, ReadError, StreamId, TailError};
 
-/// Records and bytes that a tail holds at most (one record more, when the last crosses the bound).
-const BATCH_RECORDS: u32 = 1_000;
+/// Entries and bytes that a tail holds at most (one record more, when the last crosses the bound).
+const BATCH_ENTRIES: usize = 1_000;
 const BATCH_BYTES: usize = 1_048_576;
 
 /// Pause after a read that failed for a reason that passes.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
+/// Why a tail must not begin: the file does not hold what it is to go on after. One look is enough:
+/// nobody but this process changes the file while it is open.
+pub(super) async fn look(
+    readers: &Arc<Readers>,
+    after: &Bookmark,
+) -> Result<Option<TailError>, ReadError> {
+    for (position, expected) in after.iter() {
+        let found = match position.partition {
+            PARTITION => commit_at(readers, position.sequence).await?,
+            _no_such_partition => None,
+        };
+        if found != Some(expected) {
+            return Ok(Some(TailError::RolledBack {
+                position,
+                expected,
+                found,
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// The commit id at a sequence, also of a record with a damaged payload: it still tells which log
+/// this is. `None` where the page cannot be read.
+async fn commit_at(readers: &Arc<Readers>, sequence: u64) -> Result<Option<CommitId>, ReadError> {
+    let read = readers.read(move |connection| {
+        let query = "SELECT commit_id FROM records WHERE seq = ?1";
+        let near = Position::new(PARTITION, sequence);
+        connection
+            .query_row(query, [clamp(sequence)], |row| row.get(0))
+            .optional()
+            .map_err(|error| failed(near, &error))
+    });
+    match read.await {
+        Ok(found) => Ok(found.map(CommitId)),
+        Err(ReadError::Corrupt { .. }) => Ok(None),
+        Err(error @ ReadError::Unavailable { .. }) => Err(error),
+    }
+}
+
 /// One tail. It keeps no place in memory that grows with the distance to the head.
 pub(super) struct Reader {
-    pub(super) readers: Arc<Readers>,
-    pub(super) grown: watch::Receiver<u64>,
+    readers: Arc<Readers>,
+    grown: watch::Receiver<u64>,
     /// The last sequence that was yielded or waits in `batch`.
-    pub(super) reached: u64,
-    pub(super) batch: VecDeque<Record>,
+    reached: u64,
+    batch: VecDeque<Entry>,
 }
 
 impl Reader {
-    /// The next record; after an error the tail is over.
+    pub(super) fn new(readers: &Arc<Readers>, grown: &watch::Receiver<u64>, reached: u64) -> Self {
+        Self {
+            readers: Arc::clone(readers),
+            grown: grown.clone(),
+            reached,
+            batch: VecDeque::new(),
+        }
+    }
+
+    /// The next entry; after an error the tail is over.
     pub(super) async fn next(
         reader: Option<Self>,
-    ) -> Option<(Result<Record, TailError>, Option<Self>)> {
+    ) -> Option<(Result<Entry, TailError>, Option<Self>)> {
         let mut reader = reader?;
         loop {
-            if let Some(record) = reader.batch.pop_front() {
-                return Some((Ok(record), Some(reader)));
+            if let Some(entry) = reader.batch.pop_front() {
+                return Some((Ok(entry), Some(reader)));
             }
             if let Err(error) = reader.fill().await {
                 return Some((Err(error), None));
@@ -46,62 +96,142 @@ impl Reader {
     async fn fill(&mut self) -> Result<(), TailError> {
         let reached = self.reached;
         let grown = self.grown.wait_for(|durable| *durable > reached).await;
-        grown.map_err(|_writer_ended| TailError::Closed)?;
-        match read_batch(&self.readers, reached).await {
-            Ok(records) => self.accept(records),
-            Err(ReadError::Corrupt { position, cause }) => {
-                Err(TailError::Corrupt { position, cause })
+        let head = *grown.map_err(|_writer_ended| TailError::Closed)?;
+        let batch = self
+            .readers
+            .read(move |connection| Batch::read(connection, reached, head));
+        match batch.await {
+            Ok(entries) => {
+                self.reached = entries
+                    .back()
+                    .map_or(reached, |entry| entry.position().sequence);
+                self.batch = entries;
+                Ok(())
             }
-            Err(ReadError::Unavailable { .. }) if self.readers.is_closed() => {
-                Err(TailError::Closed)
-            }
-            Err(ReadError::Unavailable { cause }) => {
-                tracing::warn!(%cause, "a tail could not read the log, trying again");
+            Err(_) if self.readers.is_closed() => Err(TailError::Closed),
+            Err(error) => {
+                tracing::warn!(%error, "a tail could not read the log, trying again");
                 tokio::time::sleep(RETRY_AFTER).await;
                 Ok(())
             }
         }
     }
+}
 
-    /// Sequences of an embedded log are consecutive, so a record that is gone shows.
-    fn accept(&mut self, records: Vec<Record>) -> Result<(), TailError> {
-        if records.is_empty() {
-            return Err(TailError::Corrupt {
-                position: Position::new(PARTITION, self.reached + 1),
-                cause: "it was acknowledged, and is not in the file".to_owned(),
-            });
-        }
-        for record in records {
-            if record.position.sequence != self.reached + 1 {
-                return Err(TailError::Gap {
-                    after: Position::new(PARTITION, self.reached),
-                    found: record.position,
-                });
+/// Entries on their way from the file. Sequences of an embedded log are consecutive, so a record that
+/// is gone shows.
+struct Batch {
+    entries: VecDeque<Entry>,
+    reached: u64,
+    bytes: usize,
+}
+
+impl Batch {
+    /// At least one entry after `reached`: there are acknowledged records up to `head`.
+    fn read(
+        connection: &Connection,
+        reached: u64,
+        head: u64,
+    ) -> Result<VecDeque<Entry>, ReadError> {
+        let mut batch = Self {
+            entries: VecDeque::new(),
+            reached,
+            bytes: 0,
+        };
+        match batch.scan(connection, head) {
+            Err(error @ ReadError::Unavailable { .. }) if batch.entries.is_empty() => {
+                return Err(error);
             }
-            self.reached = record.position.sequence;
-            self.batch.push_back(record);
+            // What was read before the damage is delivered first.
+            Ok(()) | Err(_) => {}
+        }
+        if batch.entries.is_empty() {
+            batch.read_one(connection)?;
+        }
+        Ok(batch.entries)
+    }
+
+    /// Reads on in the table until the batch is full, or a page cannot be read.
+    fn scan(&mut self, connection: &Connection, head: u64) -> Result<(), ReadError> {
+        let near = Position::new(PARTITION, self.reached + 1);
+        let query =
+            format!("SELECT {COLUMNS} FROM records WHERE seq > ?1 AND seq <= ?2 ORDER BY seq");
+        let statement = connection.prepare_cached(&query);
+        let mut statement = statement.map_err(|error| failed(near, &error))?;
+        let parameters = (clamp(self.reached), clamp(head));
+        let rows = statement.query(parameters);
+        let mut rows = rows.map_err(|error| failed(near, &error))?;
+        while self.entries.len() < BATCH_ENTRIES && self.bytes < BATCH_BYTES {
+            let Some(row) = rows.next().map_err(|error| failed(near, &error))? else {
+                return Ok(());
+            };
+            let sequence: i64 = row.get(0).map_err(|error| failed(near, &error))?;
+            self.skip_to(sequence.cast_unsigned());
+            if self.reached + 1 != sequence.cast_unsigned() {
+                return Ok(());
+            }
+            match reader::decode(row, near) {
+                Ok(record) => {
+                    self.bytes += record.payload.len();
+                    self.push(Entry::Record(record));
+                }
+                Err(ReadError::Corrupt { position, cause }) => {
+                    let stream = stream_of(connection, row.get(1), position);
+                    self.push(missing(position, stream, cause));
+                }
+                Err(error @ ReadError::Unavailable { .. }) => return Err(error),
+            }
         }
         Ok(())
     }
+
+    /// The one entry after what was reached, looked up by itself: the pages around it may be damaged.
+    fn read_one(&mut self, connection: &Connection) -> Result<(), ReadError> {
+        let position = Position::new(PARTITION, self.reached + 1);
+        let entry = match reader::at(connection, position.sequence) {
+            Ok(Some(record)) => Entry::Record(record),
+            Ok(None) => missing(position, None, GONE.to_owned()),
+            Err(ReadError::Corrupt { cause, .. }) => missing(position, None, cause),
+            Err(error @ ReadError::Unavailable { .. }) => return Err(error),
+        };
+        self.push(entry);
+        Ok(())
+    }
+
+    /// Says of every sequence before this one that it is missing.
+    fn skip_to(&mut self, sequence: u64) {
+        while self.reached + 1 < sequence && self.entries.len() < BATCH_ENTRIES {
+            let position = Position::new(PARTITION, self.reached + 1);
+            self.push(missing(position, None, GONE.to_owned()));
+        }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.reached = entry.position().sequence;
+        self.entries.push_back(entry);
+    }
 }
 
-/// At least one record, or why there is none. Damage behind the first record is left to the next
-/// batch, so that everything before it is delivered.
-async fn read_batch(readers: &Arc<Readers>, reached: u64) -> Result<Vec<Record>, ReadError> {
-    let batch = readers.read(move |connection| {
-        let query = format!("SELECT {COLUMNS} FROM records WHERE seq > ?1 ORDER BY seq LIMIT ?2");
-        let near = Position::new(PARTITION, reached + 1);
-        let parameters = (reached.cast_signed(), BATCH_RECORDS);
-        let (mut records, mut bytes) = (Vec::new(), 0);
-        let read = scan(connection, &query, parameters, near, |record| {
-            bytes += record.payload.len();
-            records.push(record);
-            bytes < BATCH_BYTES
-        });
-        match read {
-            Err(error) if records.is_empty() => Err(error),
-            Ok(()) | Err(_) => Ok(records),
-        }
-    });
-    batch.await
+const GONE: &str = "it was acknowledged, and is not in the file";
+
+fn missing(position: Position, stream: Option<StreamId>, cause: String) -> Entry {
+    Entry::Missing(Missing {
+        position,
+        stream,
+        cause,
+    })
+}
+
+/// The stream that a damaged record names, if the index has it under that name too: then the name is
+/// not what was damaged.
+fn stream_of(
+    connection: &Connection,
+    named: rusqlite::Result<String>,
+    position: Position,
+) -> Option<StreamId> {
+    let stream = StreamId::new(&named.ok()?).ok()?;
+    let query = "SELECT 1 FROM records INDEXED BY records_of_stream WHERE stream = ?1 AND seq = ?2";
+    let mut statement = connection.prepare_cached(query).ok()?;
+    let known = statement.exists((stream.as_str(), clamp(position.sequence)));
+    known.ok()?.then_some(stream)
 }

@@ -13,7 +13,7 @@ use backoff::backoff::Backoff as _;
 
 use super::message::{LABEL, hex, label};
 use super::{Inner, MAX_RECORD_BYTES, delays};
-use crate::{AppendError, NewRecord, Partition, Position, ReadError, StreamId};
+use crate::{AppendError, Epoch, NewRecord, Partition, Position, ReadError, StreamId};
 
 /// How often one append is sent at most. A server that answers thrice with doubt, while the stream
 /// shows nothing new, will not answer better the fourth time.
@@ -26,6 +26,8 @@ struct Outgoing<'a> {
     subject: String,
     /// Sequence of the stream's last record; 0 for none.
     expected: u64,
+    /// In which that was learned.
+    epoch: Epoch,
     record: &'a NewRecord,
 }
 
@@ -51,6 +53,7 @@ impl Inner {
         &self,
         stream: &StreamId,
         expected: Option<Position>,
+        epoch: Epoch,
         record: &NewRecord,
     ) -> Result<Position, AppendError> {
         let (partition, subject) = self.subjects.of(stream);
@@ -61,6 +64,7 @@ impl Inner {
             });
         }
         self.check_reachable(partition)?;
+        self.check_epoch(epoch)?;
         if expected.is_some_and(|position| position.partition != partition) {
             let actual = self.last_position(partition, &subject).await;
             let actual = actual.map_err(|error| unavailable(error.to_string()))?;
@@ -74,15 +78,28 @@ impl Inner {
             stream_name: &target.name,
             subject,
             expected: expected.map_or(0, |position| position.sequence),
+            epoch,
             record,
         };
-        let cause = match self.publish(&outgoing).await {
-            Attempt::Stored(sequence) => return Ok(Position::new(partition, sequence)),
+        let stored = match self.publish(&outgoing).await {
+            Attempt::Stored(sequence) => Position::new(partition, sequence),
             Attempt::Refused(error) => return Err(error),
-            Attempt::Doubtful(cause) => cause,
+            // Rare, and large: off the path of the append that is simply stored.
+            Attempt::Doubtful(cause) => Box::pin(self.settle(&outgoing, cause)).await?,
         };
-        // Rare, and large: off the path of the append that is simply stored.
-        Box::pin(self.settle(&outgoing, cause)).await
+        if self.epochs.current() != epoch {
+            return Err(moved());
+        }
+        self.epochs.note(stored, record.commit_id);
+        Ok(stored)
+    }
+
+    fn check_epoch(&self, epoch: Epoch) -> Result<(), AppendError> {
+        let current = self.epochs.current();
+        if epoch == current {
+            return Ok(());
+        }
+        Err(AppendError::StaleEpoch { current })
     }
 
     /// Finds out what became of an append, and sends it again while the stream shows nothing new.
@@ -97,6 +114,10 @@ impl Inner {
         let mut delays = delays(Some(self.config.settle_timeout));
         let mut publishes = 1;
         loop {
+            // What was expected may have become another record: this look could not tell.
+            if self.epochs.current() != outgoing.epoch {
+                return Err(moved());
+            }
             match self.look(outgoing).await {
                 Ok(Settled::Stored(sequence)) => {
                     self.link.note_answer(outgoing.partition);
@@ -188,9 +209,12 @@ impl Inner {
                         let cause = format!("no acknowledgement within {limit:?}");
                         self.link.note_silence(partition, &cause);
                     }
-                    PublishErrorKind::TimedOut
-                    | PublishErrorKind::StreamNotFound
-                    | PublishErrorKind::BrokenPipe => {}
+                    PublishErrorKind::StreamNotFound => {
+                        let cause = format!("no server leads stream {}", outgoing.stream_name);
+                        self.link.note_fit(partition, Some(&cause));
+                        self.epochs.raise("an append met no stream");
+                    }
+                    PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {}
                     _ => self.link.note_answer(partition),
                 }
                 attempt
@@ -316,6 +340,13 @@ fn text(error: &PublishError) -> String {
     error
         .source()
         .map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// The epoch rose while the record was on its way.
+fn moved() -> AppendError {
+    AppendError::Unknown {
+        cause: "the log may have changed while it stored the record".to_owned(),
+    }
 }
 
 fn not_stored(cause: &str) -> AppendError {

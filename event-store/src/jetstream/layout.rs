@@ -1,13 +1,15 @@
 //! The streams of a log: how they are made, what they must look like, and whose they are.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::jetstream::Context;
-use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, Info, InfoError, RetentionPolicy, StorageType,
+};
+use async_nats::jetstream::{self, Context, ErrorCode};
 
 use super::compare::{self, Differences};
 use super::config::{ConnectError, JetStreamConfig};
@@ -328,22 +330,7 @@ fn check_marks(
 ) -> Result<Vec<Marks>, ConnectError> {
     let mut marks: Vec<Marks> = Vec::new();
     for ((partition, name), info) in (0..).zip(names).zip(infos) {
-        let own = Marks::read(&info.config).ok_or_else(|| {
-            ConnectError::misconfigured(format!(
-                "stream {name} does not say which log it is: neither its metadata nor its \
-                 description holds orders-log-id; it is not a log of this program"
-            ))
-        })?;
-        if own.partitions != config.partitions {
-            return Err(wrong_partitions(name, own.partitions, config.partitions));
-        }
-        if own.format != FORMAT || own.partition != partition {
-            return Err(ConnectError::misconfigured(format!(
-                "stream {name} is marked as partition {} in format {}, not as {partition} in \
-                 format {FORMAT}",
-                own.partition, own.format
-            )));
-        }
+        let own = marks_of(config, partition, info)?;
         if marks
             .first()
             .is_some_and(|first| first.log_id != own.log_id)
@@ -356,6 +343,54 @@ fn check_marks(
         marks.push(own);
     }
     Ok(marks)
+}
+
+/// Whether one stream is what start would accept: marked as one of this program's, as this partition
+/// of so many, and configured as it must be.
+pub(super) fn check(
+    config: &JetStreamConfig,
+    subjects: &Subjects,
+    partition: Partition,
+    info: &Info,
+) -> Result<Marks, ConnectError> {
+    let marks = marks_of(config, partition, info)?;
+    let wanted = wanted(config, subjects, partition);
+    let differences = compare::compare(&wanted, &info.config);
+    compare::refuse(&wanted.name, &differences.refused)?;
+    Ok(marks)
+}
+
+fn marks_of(
+    config: &JetStreamConfig,
+    partition: Partition,
+    info: &Info,
+) -> Result<Marks, ConnectError> {
+    let name = &info.config.name;
+    let own = Marks::read(&info.config).ok_or_else(|| {
+        ConnectError::misconfigured(format!(
+            "stream {name} does not say which log it is: neither its metadata nor its \
+             description holds orders-log-id; it is not a log of this program"
+        ))
+    })?;
+    if own.partitions != config.partitions {
+        return Err(wrong_partitions(name, own.partitions, config.partitions));
+    }
+    if own.format != FORMAT || own.partition != partition {
+        return Err(ConnectError::misconfigured(format!(
+            "stream {name} is marked as partition {} in format {}, not as {partition} in \
+             format {FORMAT}",
+            own.partition, own.format
+        )));
+    }
+    Ok(own)
+}
+
+/// Whether the server says that there is no such stream.
+pub(super) fn is_missing(error: &InfoError) -> bool {
+    error
+        .source()
+        .and_then(|source| source.downcast_ref::<jetstream::Error>())
+        .is_some_and(|cause| cause.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
 pub(super) fn has_metadata(client: &Client) -> bool {

@@ -18,7 +18,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// the outcomes of the appends themselves.
 ///
 /// A partition is *silent* from its first unanswered append until it answers again. A log without
-/// quorum, or a server that was stopped, keeps its connections: only its silence tells.
+/// quorum, or a server that was stopped, keeps its connections: only its silence tells. It is *unfit*
+/// while its stream is missing, or is one that would be refused at start.
 #[derive(Debug)]
 pub(super) struct Link {
     facts: Mutex<Facts>,
@@ -35,6 +36,7 @@ struct Facts {
     disconnected: bool,
     closed: bool,
     silent: BTreeMap<Partition, String>,
+    unfit: BTreeMap<Partition, String>,
 }
 
 impl Facts {
@@ -43,6 +45,8 @@ impl Facts {
             "the log was closed".to_owned()
         } else if self.disconnected {
             "the connection to the server is lost".to_owned()
+        } else if let Some((_, cause)) = self.unfit.first_key_value() {
+            cause.clone()
         } else if let Some((_, cause)) = self.silent.first_key_value() {
             cause.clone()
         } else {
@@ -78,7 +82,8 @@ impl Link {
                 Some(cause)
             }
             Availability::Unavailable { .. } | Availability::Available => {
-                facts.silent.get(&partition).cloned()
+                let unfit = facts.unfit.get(&partition);
+                unfit.or_else(|| facts.silent.get(&partition)).cloned()
             }
         }
     }
@@ -117,6 +122,32 @@ impl Link {
                 facts.silent.remove(&partition);
             });
         }
+    }
+
+    /// What is wrong with a partition's stream; `None` when it is there and fits. Returns whether
+    /// that is new.
+    pub(super) fn note_fit(&self, partition: Partition, misfit: Option<&str>) -> bool {
+        if misfit.is_none() && self.misfit(partition).is_none() {
+            return false;
+        }
+        let mut changed = false;
+        self.update(|facts| {
+            let before = match misfit {
+                Some(cause) => facts.unfit.insert(partition, cause.to_owned()),
+                None => facts.unfit.remove(&partition),
+            };
+            changed = before.as_deref() != misfit;
+        });
+        changed
+    }
+
+    /// Why nothing may be read from a partition's stream, if so.
+    pub(super) fn misfit(&self, partition: Partition) -> Option<String> {
+        if !self.blocked.load(Ordering::Acquire) {
+            return None;
+        }
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.unfit.get(&partition).cloned()
     }
 
     pub(super) fn close(&self) {

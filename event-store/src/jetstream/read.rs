@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::layout::{self, Marks};
 use super::{Inner, PartitionStream, Seen};
-use crate::{Consistency, Head, Partition, Position, ReadError, Record, StreamId};
+use crate::{Consistency, Head, Partition, Position, ReadError, Record, StreamId, StreamSlice};
 
 /// Records per batched direct get. Few streams are longer, and one answer stays below what a
 /// connection's queue holds many times over.
@@ -40,70 +40,139 @@ enum Progress {
     Done,
 }
 
+/// Which part of which stream is read.
+struct Source<'a> {
+    partition: Partition,
+    subject: &'a str,
+    after: u64,
+    wanted: usize,
+}
+
+impl Source<'_> {
+    /// The sequence after which the read goes on.
+    fn reached(&self, records: &[Record]) -> u64 {
+        records
+            .last()
+            .map_or(self.after, |record| record.position.sequence)
+    }
+}
+
 impl Inner {
     pub(super) async fn read_stream(
         &self,
         stream: &StreamId,
         after: Option<Position>,
+        limit: usize,
+        consistency: Consistency,
+    ) -> Result<StreamSlice, ReadError> {
+        let epoch = self.epochs.current();
+        let (partition, subject) = self.subjects.of(stream);
+        let mut records = match after {
+            Some(position) if position.partition != partition => Vec::new(),
+            _of_this_partition => {
+                let after = after.map_or(0, |position| position.sequence);
+                let source = Source {
+                    partition,
+                    subject: &subject,
+                    after,
+                    // One more tells whether there are more.
+                    wanted: limit.saturating_add(1),
+                };
+                self.read_source(&source, consistency).await?
+            }
+        };
+        if let Some(last) = records.last() {
+            self.epochs.note(last.position, last.commit_id);
+        }
+        let more = records.len() > limit;
+        records.truncate(limit);
+        Ok(StreamSlice {
+            records,
+            more,
+            epoch,
+        })
+    }
+
+    async fn read_source(
+        &self,
+        source: &Source<'_>,
         consistency: Consistency,
     ) -> Result<Vec<Record>, ReadError> {
-        let (partition, subject) = self.subjects.of(stream);
-        let mut after = match after {
-            Some(position) if position.partition != partition => return Ok(Vec::new()),
-            Some(position) => position.sequence,
-            None => 0,
-        };
         let mut records = Vec::new();
-        loop {
-            let progress = self
-                .read_some(partition, &subject, after, &mut records)
-                .await?;
-            after = last_sequence(&records, after);
-            if progress == Progress::Done {
+        while records.len() < source.wanted {
+            if self.read_some(source, &mut records).await? == Progress::Done {
                 break;
             }
         }
-        // What a replica gave is a prefix of the stream, however old; the leader has the rest.
         if consistency == Consistency::Latest && self.replicated.load(Ordering::Relaxed) {
-            while let Some(record) = self.next_at_leader(partition, &subject, after).await? {
-                after = record.position.sequence;
-                records.push(record);
-            }
+            self.complete_at_leader(source, &mut records).await?;
         }
         Ok(records)
     }
 
+    /// What a replica gave is a prefix of the stream, however old, if the leader holds its last
+    /// record; else it is of another time, and nothing of it counts. The leader has the rest.
+    async fn complete_at_leader(
+        &self,
+        source: &Source<'_>,
+        records: &mut Vec<Record>,
+    ) -> Result<(), ReadError> {
+        if let Some(last) = records.last() {
+            let position = last.position;
+            let found = self
+                .commit_at(position.partition, position.sequence)
+                .await?;
+            if found != Some(last.commit_id) {
+                records.clear();
+            }
+        }
+        while records.len() < source.wanted {
+            let after = source.reached(records);
+            match self
+                .next_at_leader(source.partition, source.subject, after)
+                .await?
+            {
+                Some(record) => records.push(record),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn read_at(&self, position: Position) -> Result<Option<Record>, ReadError> {
-        let Some(stream) = self.partition(position.partition) else {
-            return Ok(None);
-        };
-        if position.sequence == 0 {
+        if self.partition(position.partition).is_none() || position.sequence == 0 {
             return Ok(None);
         }
-        self.check_readable()?;
         // A reader fences its checkpoint with this: a replica that lags must not answer.
-        let message = if self.replicated.load(Ordering::Relaxed) {
-            let request = stream
-                .read
-                .raw_message_builder()
-                .sequence(position.sequence);
-            at_leader(request.send().await)?
-        } else {
-            direct(stream.read.direct_get(position.sequence).await)?
-        };
+        if self.replicated.load(Ordering::Relaxed) {
+            return self.at_leader(position.partition, position.sequence).await;
+        }
+        let stream = self.readable(position.partition)?;
+        let message = direct(stream.read.direct_get(position.sequence).await)?;
         Ok(message.map(|message| self.subjects.record_of(position.partition, message)))
+    }
+
+    /// The record at a sequence, as the leader knows it.
+    pub(super) async fn at_leader(
+        &self,
+        partition: Partition,
+        sequence: u64,
+    ) -> Result<Option<Record>, ReadError> {
+        let stream = self.readable(partition)?;
+        let request = stream.read.raw_message_builder().sequence(sequence);
+        let message = at_leader(request.send().await)?;
+        Ok(message.map(|message| self.subjects.record_of(partition, message)))
     }
 
     pub(super) async fn head(&self) -> Result<Head, ReadError> {
         self.check_readable()?;
         let infos = self.infos().await?;
-        let marks: Vec<_> = infos
-            .iter()
-            .filter_map(|i| Marks::read(&i.config))
-            .collect();
-        let seen = Seen::new(marks);
+        let seen = Seen::new(self.marks(&infos)?);
         let identity = seen.identity;
-        *self.seen() = seen;
+        let before = std::mem::replace(&mut *self.seen(), seen);
+        if before.identity != identity {
+            self.epochs.raise("it is another log");
+        }
         self.note_replicas(&infos);
         let last = (0..)
             .zip(&infos)
@@ -128,11 +197,22 @@ impl Inner {
     /// The identity of the log that answers now.
     pub(super) async fn current_identity(&self) -> Result<crate::LogIdentity, ReadError> {
         let infos = self.infos().await?;
-        let marks: Vec<_> = infos
-            .iter()
-            .filter_map(|i| Marks::read(&i.config))
-            .collect();
-        Ok(layout::identity(&marks))
+        Ok(layout::identity(&self.marks(&infos)?))
+    }
+
+    /// The marks of all streams. A log that start would refuse has none: it is out of reach.
+    fn marks(&self, infos: &[Info]) -> Result<Vec<Marks>, ReadError> {
+        (0..)
+            .zip(infos)
+            .map(|(partition, info)| layout::check(&self.config, &self.subjects, partition, info))
+            .collect::<Result<_, _>>()
+            .map_err(unavailable)
+    }
+
+    /// The last sequence that a partition has given, as the leader knows it.
+    pub(super) async fn last_sequence(&self, partition: Partition) -> Result<u64, ReadError> {
+        let info = self.readable(partition)?.read.get_info().await;
+        Ok(info.map_err(unavailable)?.state.last_sequence)
     }
 
     /// The first record of a subject after a sequence, as the leader knows it.
@@ -163,22 +243,20 @@ impl Inner {
 
     async fn read_some(
         &self,
-        partition: Partition,
-        subject: &str,
-        after: u64,
+        source: &Source<'_>,
         records: &mut Vec<Record>,
     ) -> Result<Progress, ReadError> {
-        let stream = self.readable(partition)?;
+        let stream = self.readable(source.partition)?;
         if self.batched_reads {
-            return self
-                .read_batch(stream, partition, subject, after, records)
-                .await;
+            return self.read_batch(stream, source, records).await;
         }
         let request = stream.read.direct_get_builder();
-        let request = request.sequence(after + 1).next_by_subject(subject);
+        let request = request
+            .sequence(source.reached(records) + 1)
+            .next_by_subject(source.subject);
         match direct(request.send().await)? {
             Some(message) => {
-                records.push(self.subjects.record_of(partition, message));
+                records.push(self.subjects.record_of(source.partition, message));
                 Ok(Progress::More)
             }
             None => Ok(Progress::Done),
@@ -188,15 +266,14 @@ impl Inner {
     async fn read_batch(
         &self,
         stream: &PartitionStream,
-        partition: Partition,
-        subject: &str,
-        after: u64,
+        source: &Source<'_>,
         records: &mut Vec<Record>,
     ) -> Result<Progress, ReadError> {
+        let left = source.wanted - records.len();
         let request = serde_json::to_vec(&BatchRequest {
-            seq: after + 1,
-            next_by_subj: subject,
-            batch: BATCH_RECORDS,
+            seq: source.reached(records) + 1,
+            next_by_subj: source.subject,
+            batch: u32::try_from(left).map_or(BATCH_RECORDS, |left| left.min(BATCH_RECORDS)),
             max_bytes: BATCH_BYTES,
         })
         .map_err(unavailable)?;
@@ -217,7 +294,7 @@ impl Inner {
                     // A server that knows no batches sends one message and no end.
                     let is_batch = reply_number(&reply, "Nats-Num-Pending").is_some();
                     let message = StreamMessage::try_from(reply).map_err(unavailable)?;
-                    records.push(self.subjects.record_of(partition, message));
+                    records.push(self.subjects.record_of(source.partition, message));
                     if !is_batch {
                         return Ok(Progress::More);
                     }
@@ -240,6 +317,9 @@ impl Inner {
 
     fn readable(&self, partition: Partition) -> Result<&PartitionStream, ReadError> {
         self.check_readable()?;
+        if let Some(cause) = self.link.misfit(partition) {
+            return Err(unavailable(cause));
+        }
         self.partition(partition)
             .ok_or_else(|| unavailable(format!("there is no partition {partition}")))
     }
@@ -254,12 +334,6 @@ impl Inner {
         }
         Err(unavailable("the connection to the server is lost"))
     }
-}
-
-fn last_sequence(records: &[Record], otherwise: u64) -> u64 {
-    records
-        .last()
-        .map_or(otherwise, |record| record.position.sequence)
 }
 
 fn reply_number(reply: &Message, header: &str) -> Option<u64> {

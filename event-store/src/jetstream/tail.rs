@@ -1,30 +1,36 @@
-//! Tailing: every record in order, over restarts of the server, or a named error.
+//! Tailing: every position in order, over restarts of the server, or a named error.
 //!
 //! ```text
-//!            attach: identity? head? ──▶ consumer from seen + 1 ──▶ records
-//!               ▲                                                     │
-//!               └──── backoff ◀── lost, late, restarted, out of step ─┘
+//!            attach: fits? ──▶ consumer from reached + 1 ──▶ fence holds? ──▶ entries
+//!               ▲                                                               │
+//!               └── backoff ◀── lost, late, restarted, out of step, new epoch ◀─┘
 //! ```
 //!
 //! A consumer is cheap and disposable: whatever looks wrong with one, it is dropped and another one
-//! made, which starts behind the last record that was delivered. The client library's own ordered
+//! made, which starts behind the last entry that was delivered. The client library's own ordered
 //! consumers are not used: made anew before their first delivery they start at sequence 1.
+//!
+//! The fence is looked at once the consumer is there and before its first record: a log that is
+//! rolled back between the two looks is then seen by the next session.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::stream::{ConsumerErrorKind, Info};
-use async_nats::jetstream::{Message, stream::RawMessageErrorKind};
+use async_nats::jetstream::stream::ConsumerErrorKind;
 use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff as _;
 use futures::stream::{self, StreamExt as _};
 use tokio::sync::watch;
 
-use super::layout::Marks;
 use super::{Inner, PartitionStream, delays};
-use crate::{LogIdentity, Partition, Position, Positions, Record, Tail, TailError};
+use crate::{
+    Bookmark, CommitId, Entry, LogIdentity, Missing, Partition, Position, ReadError, Record, Tail,
+    TailError,
+};
 
 /// Bound of each request that makes a consumer.
 pub(super) const ATTACH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,18 +47,26 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 /// When the server forgets a consumer that nobody pulls from.
 const INACTIVE_THRESHOLD: Duration = Duration::from_secs(60);
 
+/// Between two looks that must both miss a commit before it counts as lost: a leader that was just
+/// replaced may not hold the newest commits, and does not know it yet.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
 /// All partitions from `after` on, merged; ends after the first error.
-pub(super) fn tail(inner: &Arc<Inner>, after: &Positions) -> Tail {
+pub(super) fn tail(inner: &Arc<Inner>, after: &Bookmark) -> Tail {
     let expected = inner.identity();
     let partitions = (0..inner.subjects.partitions()).map(|partition| {
         let tail = PartitionTail {
             inner: inner.clone(),
             partition,
             expected,
-            seen: after.sequence(partition),
+            reached: after.sequence(partition),
+            last: after
+                .commit_id(partition)
+                .map(|commit_id| (after.sequence(partition), commit_id)),
+            holes: VecDeque::new(),
             session: None,
             delays: delays(None),
-            connections: inner.tail_connections.clone(),
+            wake: inner.epochs.wake(),
         };
         stream::unfold(tail, |mut tail| async move {
             let item = tail.next().await;
@@ -76,11 +90,23 @@ struct PartitionTail {
     partition: Partition,
     /// The log that it belongs to, for as long as it lives.
     expected: LogIdentity,
-    /// Sequence of the last record that was delivered.
-    seen: u64,
+    /// Sequence of the last entry that was delivered.
+    reached: u64,
+    /// The last record that was delivered: what the log must still hold.
+    last: Option<(u64, CommitId)>,
+    /// Sequences after `reached` that the leader does not have, and the record behind them.
+    holes: VecDeque<Hole>,
     session: Option<Session>,
     delays: ExponentialBackoff,
-    connections: watch::Receiver<u64>,
+    wake: watch::Receiver<()>,
+}
+
+/// Sequences without a record.
+struct Hole {
+    /// The last one of them.
+    to: u64,
+    /// The record behind, unless the log ends with the hole.
+    then: Option<Record>,
 }
 
 /// One consumer's life.
@@ -98,8 +124,14 @@ enum Broken {
     Ended(TailError),
 }
 
+impl From<ReadError> for Broken {
+    fn from(error: ReadError) -> Self {
+        Self::Retry(error.to_string())
+    }
+}
+
 impl PartitionTail {
-    async fn next(&mut self) -> Result<Record, TailError> {
+    async fn next(&mut self) -> Result<Entry, TailError> {
         let closing = self.inner.closing.clone();
         closing
             .run_until_cancelled(self.next_of_open_log())
@@ -107,10 +139,14 @@ impl PartitionTail {
             .unwrap_or(Err(TailError::Closed))
     }
 
-    async fn next_of_open_log(&mut self) -> Result<Record, TailError> {
+    async fn next_of_open_log(&mut self) -> Result<Entry, TailError> {
         loop {
+            if let Some(entry) = self.next_of_hole() {
+                return Ok(self.deliver(entry));
+            }
             match self.try_next().await {
-                Ok(record) => return Ok(record),
+                Ok(Some(record)) => return Ok(self.deliver(Entry::Record(record))),
+                Ok(None) => {}
                 Err(Broken::Ended(error)) => return Err(error),
                 Err(Broken::Retry(cause)) => {
                     self.session = None;
@@ -127,20 +163,49 @@ impl PartitionTail {
         }
     }
 
-    async fn try_next(&mut self) -> Result<Record, Broken> {
+    fn deliver(&mut self, entry: Entry) -> Entry {
+        self.reached = entry.position().sequence;
+        if let Entry::Record(record) = &entry {
+            self.last = Some((self.reached, record.commit_id));
+            self.inner.epochs.note(record.position, record.commit_id);
+        }
+        self.delays.reset();
+        entry
+    }
+
+    /// What is known to be next without asking.
+    fn next_of_hole(&mut self) -> Option<Entry> {
+        let hole = self.holes.front_mut()?;
+        let position = Position::new(self.partition, self.reached + 1);
+        if position.sequence <= hole.to {
+            return Some(Entry::Missing(Missing {
+                position,
+                stream: None,
+                cause: "the log has no record there".to_owned(),
+            }));
+        }
+        let then = self.holes.pop_front()?.then;
+        then.map(Entry::Record)
+    }
+
+    /// The next record; `None` when there is a hole before it.
+    async fn try_next(&mut self) -> Result<Option<Record>, Broken> {
         loop {
             if self.session.is_none() {
                 self.session = Some(self.attach().await?);
+                if !self.holes.is_empty() {
+                    return Ok(None);
+                }
             }
             let Some(session) = &mut self.session else {
                 continue;
             };
             let message = tokio::select! {
                 biased;
-                message = session.messages.next() => message,
-                _ = self.connections.changed() => {
-                    return Err(Broken::Retry("the connection was made anew".to_owned()));
+                _ = self.wake.changed() => {
+                    return Err(Broken::Retry("the log may have changed".to_owned()));
                 }
+                message = session.messages.next() => message,
             };
             let message = match message {
                 Some(Ok(message)) => message,
@@ -155,15 +220,19 @@ impl PartitionTail {
                 )));
             }
             session.delivered = delivery;
-            if sequence <= self.seen {
+            if sequence <= self.reached {
                 continue;
             }
-            if sequence != self.seen + 1 {
-                return Err(self.explain_hole(sequence).await);
+            let record = self.record(sequence, message);
+            if sequence == self.reached + 1 {
+                return Ok(Some(record));
             }
-            self.seen = sequence;
-            self.delays.reset();
-            return Ok(self.record(sequence, message));
+            self.confirm_hole(sequence).await?;
+            self.holes.push_back(Hole {
+                to: sequence - 1,
+                then: Some(record),
+            });
+            return Ok(None);
         }
     }
 
@@ -177,22 +246,19 @@ impl PartitionTail {
         )
     }
 
-    /// Makes a consumer that begins behind what was seen, once it is certain that this is still
-    /// the same log and that it still has what follows.
+    /// Makes a consumer that begins behind what was delivered, once it is certain that this is still
+    /// the same log and that it still holds what was delivered last.
     async fn attach(&mut self) -> Result<Session, Broken> {
-        self.connections.mark_unchanged();
+        self.wake.mark_unchanged();
         if !self.inner.tail.is_connected() {
             return Err(Broken::Retry("not connected".to_owned()));
         }
+        self.check_identity().await?;
         let stream = self.stream()?;
-        let info = stream.tail.get_info().await;
-        let info = info.map_err(|error| Broken::Retry(error.to_string()))?;
-        self.check_identity(&info).await?;
-        self.check_range(&info)?;
         let consumer = stream.tail.create_consumer(pull::Config {
             name: Some(consumer_name(&self.inner.config.node)),
             deliver_policy: DeliverPolicy::ByStartSequence {
-                start_sequence: self.seen + 1,
+                start_sequence: self.reached + 1,
             },
             ack_policy: AckPolicy::None,
             inactive_threshold: INACTIVE_THRESHOLD,
@@ -203,6 +269,8 @@ impl PartitionTail {
         let consumer = consumer
             .await
             .map_err(|error| refused(&error.kind(), &error))?;
+        self.check_fence().await?;
+        self.find_hole_at_the_end().await?;
         let messages = consumer
             .stream()
             .max_messages_per_batch(PULL_RECORDS)
@@ -213,7 +281,7 @@ impl PartitionTail {
             .map_err(|error| Broken::Retry(error.to_string()))?;
         tracing::debug!(
             partition = self.partition,
-            after = self.seen,
+            after = self.reached,
             "tail attached"
         );
         Ok(Session {
@@ -222,63 +290,81 @@ impl PartitionTail {
         })
     }
 
-    /// Another stream under the same name is another log; its identity is made of all streams.
-    async fn check_identity(&self, info: &Info) -> Result<(), Broken> {
-        let marks = Marks::read(&info.config);
+    /// Another stream under the same name is another log; its identity is made of all streams. A
+    /// stream that start would refuse is none: the tail waits for the right one.
+    async fn check_identity(&self) -> Result<(), Broken> {
+        let marks = self.inner.check_stream(self.partition).await?;
         if self
             .inner
-            .marks_match(self.partition, marks.as_ref(), self.expected)
+            .marks_match(self.partition, Some(&marks), self.expected)
         {
             return Ok(());
         }
-        match self.inner.current_identity().await {
-            Ok(found) if found == self.expected => Ok(()),
-            Ok(found) => Err(Broken::Ended(TailError::Replaced {
-                expected: self.expected,
-                found,
-            })),
-            Err(error) => Err(Broken::Retry(error.to_string())),
+        let found = self.inner.current_identity().await?;
+        if found == self.expected {
+            return Ok(());
         }
+        Err(Broken::Ended(TailError::Replaced {
+            expected: self.expected,
+            found,
+        }))
     }
 
-    fn check_range(&self, info: &Info) -> Result<(), Broken> {
-        let state = &info.state;
-        if state.last_sequence < self.seen {
-            return Err(Broken::Ended(TailError::RolledBack {
-                seen: self.position(self.seen),
-                head: self.position(state.last_sequence),
-            }));
+    /// Whether the leader holds what was delivered last.
+    async fn check_fence(&self) -> Result<(), Broken> {
+        let Some((sequence, expected)) = self.last else {
+            return Ok(());
+        };
+        let look = || self.inner.commit_at(self.partition, sequence);
+        if look().await? == Some(expected) {
+            return Ok(());
         }
-        if state.messages > 0 && state.first_sequence > self.seen + 1 {
-            return Err(self.gap(state.first_sequence));
+        tokio::time::sleep(SECOND_LOOK).await;
+        let found = look().await?;
+        if found == Some(expected) {
+            return Ok(());
+        }
+        Err(Broken::Ended(TailError::RolledBack {
+            position: Position::new(self.partition, sequence),
+            expected,
+            found,
+        }))
+    }
+
+    /// A consumer tells of a hole when it delivers the record behind it. At the end of the log there
+    /// is none, so the leader is asked.
+    async fn find_hole_at_the_end(&mut self) -> Result<(), Broken> {
+        let last = self.inner.last_sequence(self.partition).await?;
+        self.holes.clear();
+        if last > self.reached && self.next_at_leader().await?.is_none() {
+            self.holes.push_back(Hole {
+                to: last,
+                then: None,
+            });
         }
         Ok(())
     }
 
     /// The consumer skipped sequences. Asks the leader whether the log has them: if so the
     /// consumer was wrong, and another one may be right.
-    async fn explain_hole(&self, found: u64) -> Broken {
-        let missing = self.seen + 1;
-        let stream = match self.stream() {
-            Ok(stream) => stream,
-            Err(broken) => return broken,
-        };
-        match stream.tail.get_raw_message(missing).await {
-            Ok(_) => Broken::Retry(format!("the consumer skipped sequence {missing}")),
-            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => self.gap(found),
-            Err(error) => Broken::Retry(error.to_string()),
+    async fn confirm_hole(&self, found: u64) -> Result<(), Broken> {
+        match self.next_at_leader().await? {
+            Some(next) if next.position.sequence == found => Ok(()),
+            Some(next) => Err(Broken::Retry(format!(
+                "the consumer skipped {}",
+                next.position
+            ))),
+            None => Err(Broken::Retry(format!(
+                "the leader does not have sequence {found}"
+            ))),
         }
     }
 
-    fn gap(&self, found: u64) -> Broken {
-        Broken::Ended(TailError::Gap {
-            after: self.position(self.seen),
-            found: self.position(found),
-        })
-    }
-
-    const fn position(&self, sequence: u64) -> Position {
-        Position::new(self.partition, sequence)
+    async fn next_at_leader(&self) -> Result<Option<Record>, ReadError> {
+        let every_stream = self.inner.subjects.filter(self.partition);
+        self.inner
+            .next_at_leader(self.partition, &every_stream, self.reached)
+            .await
     }
 
     fn stream(&self) -> Result<&PartitionStream, Broken> {

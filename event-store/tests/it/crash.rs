@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use event_store::embedded::Embedded;
 use event_store::{
-    AppendError, CommitId, EventStore, NewRecord, Position, Positions, Record, StreamId,
+    AppendError, Bookmark, CommitId, EventStore, NewRecord, Position, Record, StreamId,
 };
 use futures::StreamExt as _;
 
@@ -51,7 +51,10 @@ async fn child_that_appends_until_it_is_killed() {
             let mut end = None;
             loop {
                 let new = record(rand::random_range(0..20_000));
-                match log.append(&stream(number), end, new.clone()).await {
+                match log
+                    .append(&stream(number), end, log.epoch(), new.clone())
+                    .await
+                {
                     Ok(position) => {
                         println!("acknowledged {} {}", position.sequence, new.commit_id);
                         end = Some(position);
@@ -98,11 +101,11 @@ fn killed_after(directory: &Path, lines: usize) -> Vec<(u64, String)> {
 async fn read_intact(directory: &Path) -> Vec<Record> {
     let log = Embedded::open(directory).expect("recovers");
     let head = log.head().await.expect("a head").last.sequence(0);
-    let tail = log.tail(Positions::start()).await.expect("a tail");
+    let tail = log.tail(Bookmark::start()).await.expect("a tail");
     let take = usize::try_from(head).expect("few");
     let records: Vec<_> = tail
         .take(take)
-        .map(|item| item.expect("intact"))
+        .map(|item| item.expect("intact").into_record().expect("intact"))
         .collect()
         .await;
     for (record, sequence) in records.iter().zip(1..) {
@@ -150,7 +153,7 @@ async fn a_torn_log_comes_back_as_a_prefix() {
     let source = tempfile::tempdir().expect("a directory");
     let log = Embedded::open(source.path()).expect("a log");
     for number in 0..20 {
-        log.append(&stream(number), None, record(1_000))
+        log.append(&stream(number), None, log.epoch(), record(1_000))
             .await
             .expect("stored");
     }
@@ -158,7 +161,7 @@ async fn a_torn_log_comes_back_as_a_prefix() {
     let copied = read_intact(source.path()).await;
     let log = Embedded::open(source.path()).expect("a log");
     for number in 20..60 {
-        log.append(&stream(number), None, record(1_000))
+        log.append(&stream(number), None, log.epoch(), record(1_000))
             .await
             .expect("stored");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use event_store::embedded::Embedded;
 use event_store::{
-    AppendError, Availability, CommitId, Consistency, EventStore, NewRecord, Position, Record,
+    ALL, AppendError, Availability, CommitId, Consistency, EventStore, NewRecord, Position, Record,
     StreamId,
 };
 
@@ -23,8 +23,10 @@ fn record() -> NewRecord {
 }
 
 async fn read(log: &Embedded) -> Vec<Record> {
-    let records = log.read_stream(&stream(), None, Consistency::Latest).await;
-    records.expect("reads go on")
+    let records = log
+        .read_stream(&stream(), None, ALL, Consistency::Latest)
+        .await;
+    records.expect("reads go on").records
 }
 
 /// Appends until the log refuses: what was acknowledged, and the refusal.
@@ -33,7 +35,7 @@ async fn fill(log: &Embedded) -> (Vec<CommitId>, AppendError) {
     loop {
         let new = record();
         let commit_id = new.commit_id;
-        match log.append(&stream(), end, new).await {
+        match log.append(&stream(), end, log.epoch(), new).await {
             Ok(position) => end = Some(position),
             Err(error) => return (acknowledged, error),
         }
@@ -105,7 +107,7 @@ async fn child_on_a_full_disk() {
         "the writer tries by itself"
     );
     let end = read(&log).await.last().map(|last| last.position);
-    log.append(&stream(), end, record())
+    log.append(&stream(), end, log.epoch(), record())
         .await
         .expect("stored again");
     log.close().await;
@@ -137,7 +139,7 @@ async fn child_with_failing_writes() {
     let (acknowledged, error) = fill(&log).await;
     assert!(matches!(error, AppendError::Unknown { .. }), "{error:?}");
     let end = read(&log).await.last().map(|last| last.position);
-    let again = log.append(&stream(), end, record()).await;
+    let again = log.append(&stream(), end, log.epoch(), record()).await;
     assert!(
         matches!(again, Err(AppendError::Unavailable { .. })),
         "{again:?}"

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use event_store::contract::Fixture;
 use event_store::embedded::{Embedded, OpenError, Options};
 use event_store::{
-    AppendError, Availability, CommitId, Consistency, EventStore, LogIdentity, NewRecord, Position,
-    Positions, ReadError, StreamId, TailError,
+    ALL, AppendError, Availability, Bookmark, CommitId, Consistency, Entry, EventStore,
+    LogIdentity, Missing, NewRecord, Position, ReadError, StreamId, TailError,
 };
 use futures::StreamExt as _;
 use tempfile::TempDir;
@@ -48,9 +48,24 @@ impl Fixture for OnDisk {
         open.push((identity, directory, Arc::clone(&log)));
         Some(log)
     }
+
+    async fn damage(&self, position: Position) -> bool {
+        let open = self.open.lock().expect("no law panics here");
+        let (_, directory, _) = open.last().expect("a log");
+        change_payload(directory.path(), position.sequence)
+    }
+}
+
+/// Changes a stored record behind the back of the log.
+fn change_payload(directory: &Path, sequence: u64) -> bool {
+    let connection = rusqlite::Connection::open(directory.join("log.db")).expect("opens");
+    let update = "UPDATE records SET payload = x'00' WHERE seq = ?1";
+    let changed = connection.execute(update, [sequence.cast_signed()]);
+    changed == Ok(1)
 }
 
 event_store::log_contract!(OnDisk::default());
+event_store::log_contract!(damageable OnDisk::default());
 
 fn stream(number: usize) -> StreamId {
     StreamId::new(&format!("order-{number}")).expect("a plain name")
@@ -69,7 +84,7 @@ async fn written(directory: &Path, marked: &[u8]) {
     let log = Embedded::open(directory).expect("a log");
     for number in 1..=10 {
         let payload = if number == 5 { marked } else { &[0; 300] };
-        log.append(&stream(number), None, record(payload))
+        log.append(&stream(number), None, log.epoch(), record(payload))
             .await
             .expect("stored");
     }
@@ -116,26 +131,32 @@ async fn a_changed_byte_is_damage_to_every_read() {
             .await
             .is_err_and(|error| damaged(&error))
     );
-    let read = log.read_stream(&stream(5), None, Consistency::Latest).await;
+    let read = log
+        .read_stream(&stream(5), None, ALL, Consistency::Latest)
+        .await;
     assert!(read.is_err_and(|error| damaged(&error)));
     assert!(
         log.read_at(Position::new(0, 6))
             .await
             .is_ok_and(|found| found.is_some())
     );
-    let mut tail = log.tail(Positions::start()).await.expect("a tail");
-    let mut seen = 0;
-    let end = loop {
-        match tail.next().await.expect("a tail ends with an error") {
-            Ok(_intact) => seen += 1,
-            Err(error) => break error,
+    let mut tail = log.tail(Bookmark::start()).await.expect("a tail");
+    for sequence in 1..=10 {
+        let entry = tail
+            .next()
+            .await
+            .expect("a tail goes on")
+            .expect("damage is no end");
+        assert_eq!(entry.position(), Position::new(0, sequence));
+        match entry {
+            Entry::Record(record) => assert_ne!(record.position, position),
+            Entry::Missing(missing) => {
+                assert_eq!(missing.position, position);
+                assert_eq!(missing.stream, Some(stream(5)), "the index knows it too");
+                assert!(missing.cause.contains("checksum"), "{missing:?}");
+            }
         }
-    };
-    assert!(
-        matches!(end, TailError::Corrupt { position: at, .. } if at == position),
-        "{end}"
-    );
-    assert_eq!(seen, 4, "what is intact before the damage is delivered");
+    }
 }
 
 #[tokio::test]
@@ -150,23 +171,47 @@ async fn a_record_under_another_name_is_damage() {
         .expect("changed behind the back of the log");
     drop(connection);
     let log = Embedded::open(directory.path()).expect("a log");
-    let read = log.read_stream(&stream(6), None, Consistency::Latest).await;
+    let read = log
+        .read_stream(&stream(6), None, ALL, Consistency::Latest)
+        .await;
     assert!(matches!(read, Err(ReadError::Corrupt { .. })), "{read:?}");
+    let mut tail = log.tail(after(&log, 4).await).await.expect("a tail");
+    let told = tail.next().await.expect("a tail goes on");
+    let told = told.expect("damage is no end").position();
+    assert_eq!(told, Position::new(0, 5));
+}
+
+/// A bookmark at a record of a log.
+async fn after(log: &Embedded, sequence: u64) -> Bookmark {
+    let read = log.read_at(Position::new(0, sequence)).await;
+    Bookmark::from_iter([&read.expect("readable").expect("a record")])
 }
 
 #[tokio::test]
-async fn a_missing_record_is_a_gap_for_a_tail() {
+async fn records_that_are_gone_are_told_by_a_tail() {
     let directory = tempfile::tempdir().expect("a directory");
     written(directory.path(), b"gone").await;
-    let connection = rusqlite::Connection::open(directory.path().join("log.db")).expect("opens");
-    let deleted = connection.execute("DELETE FROM records WHERE seq = 5", []);
-    assert_eq!(deleted, Ok(1));
-    drop(connection);
     let log = Embedded::open(directory.path()).expect("a log");
-    let mut tail = log.tail(Position::new(0, 4).into()).await.expect("a tail");
-    let (after, found) = (Position::new(0, 4), Position::new(0, 6));
-    let end = tail.next().await;
-    assert_eq!(end, Some(Err(TailError::Gap { after, found })));
+    let connection = rusqlite::Connection::open(directory.path().join("log.db")).expect("opens");
+    let deleted = connection.execute("DELETE FROM records WHERE seq IN (5, 6, 10)", []);
+    assert_eq!(deleted, Ok(3));
+    drop(connection);
+    let mut tail = log.tail(after(&log, 4).await).await.expect("a tail");
+    for sequence in 5..=10 {
+        let entry = tail
+            .next()
+            .await
+            .expect("a tail goes on")
+            .expect("a hole is no end");
+        let position = Position::new(0, sequence);
+        assert_eq!(entry.position(), position);
+        let hole = Entry::Missing(Missing {
+            position,
+            stream: None,
+            cause: "it was acknowledged, and is not in the file".to_owned(),
+        });
+        assert_eq!(entry == hole, [5, 6, 10].contains(&sequence), "{entry:?}");
+    }
 }
 
 #[tokio::test]
@@ -220,7 +265,10 @@ async fn a_full_log_says_so_stores_nothing_and_is_readable() {
     let mut availability = log.availability();
     let (mut end, mut stored) = (None, 0);
     let refused = loop {
-        match log.append(&stream(1), end, record(&[7; 50_000])).await {
+        match log
+            .append(&stream(1), end, log.epoch(), record(&[7; 50_000]))
+            .await
+        {
             Ok(position) => end = Some(position),
             Err(error) => break error,
         }
@@ -234,9 +282,13 @@ async fn a_full_log_says_so_stores_nothing_and_is_readable() {
         .wait_for(unavailable)
         .await
         .expect("the writer lives");
-    let read = log.read_stream(&stream(1), None, Consistency::Latest).await;
-    assert_eq!(read.expect("readable").len(), stored);
-    let small = log.append(&stream(1), end, record(b"small")).await;
+    let read = log
+        .read_stream(&stream(1), None, ALL, Consistency::Latest)
+        .await;
+    assert_eq!(read.expect("readable").records.len(), stored);
+    let small = log
+        .append(&stream(1), end, log.epoch(), record(b"small"))
+        .await;
     assert!(
         small.is_ok() || matches!(small, Err(AppendError::Full { .. })),
         "{small:?}"
@@ -246,7 +298,12 @@ async fn a_full_log_says_so_stores_nothing_and_is_readable() {
     let log = Embedded::open(directory.path()).expect("the log with more room");
     let end = log.head().await.expect("a head").last.sequence(0);
     let next = log
-        .append(&stream(1), Some(Position::new(0, end)), record(b"more"))
+        .append(
+            &stream(1),
+            Some(Position::new(0, end)),
+            log.epoch(),
+            record(b"more"),
+        )
         .await;
     assert_eq!(
         next,
@@ -260,14 +317,19 @@ async fn a_closed_log_refuses_and_ends_its_tails() {
     let directory = tempfile::tempdir().expect("a directory");
     let log = Embedded::open(directory.path()).expect("a log");
     let end = log
-        .append(&stream(1), None, record(b"one"))
+        .append(&stream(1), None, log.epoch(), record(b"one"))
         .await
         .expect("stored");
-    let mut tail = log.tail(end.into()).await.expect("a tail");
+    let mut tail = log
+        .tail(after(&log, end.sequence).await)
+        .await
+        .expect("a tail");
     log.close().await;
     log.close().await;
     assert_eq!(tail.next().await, Some(Err(TailError::Closed)));
-    let refused = log.append(&stream(1), Some(end), record(b"two")).await;
+    let refused = log
+        .append(&stream(1), Some(end), log.epoch(), record(b"two"))
+        .await;
     assert!(
         matches!(refused, Err(AppendError::Unavailable { .. })),
         "{refused:?}"
@@ -291,7 +353,10 @@ async fn conflicts_in_a_group_leave_the_rest_alone() {
         // Every third append expects what is not there.
         let expected = (number % 3 == 0).then(|| Position::new(0, 1));
         let (log, order) = (&log, stream(number));
-        async move { log.append(&order, expected, record(b"one of many")).await }
+        async move {
+            log.append(&order, expected, log.epoch(), record(b"one of many"))
+                .await
+        }
     });
     let answers = futures::future::join_all(appends).await;
     for (number, answer) in answers.iter().enumerate() {
@@ -312,7 +377,7 @@ async fn forgotten_streams_are_looked_up() {
     for chunk in 0..110 {
         let appends = (0..1_000).map(|number| {
             let (log, order) = (&log, stream(chunk * 1_000 + number));
-            async move { log.append(&order, None, record(b"x")).await }
+            async move { log.append(&order, None, log.epoch(), record(b"x")).await }
         });
         assert!(
             futures::future::join_all(appends)
@@ -321,16 +386,20 @@ async fn forgotten_streams_are_looked_up() {
                 .all(Result::is_ok)
         );
     }
-    let first = log.read_stream(&stream(0), None, Consistency::Latest).await;
-    let first = first.expect("readable").remove(0).position;
-    let refused = log.append(&stream(0), None, record(b"y")).await;
+    let first = log
+        .read_stream(&stream(0), None, ALL, Consistency::Latest)
+        .await;
+    let first = first.expect("readable").records[0].position;
+    let refused = log
+        .append(&stream(0), None, log.epoch(), record(b"y"))
+        .await;
     assert_eq!(
         refused,
         Err(AppendError::Conflict {
             actual: Some(first)
         })
     );
-    log.append(&stream(0), Some(first), record(b"y"))
+    log.append(&stream(0), Some(first), log.epoch(), record(b"y"))
         .await
         .expect("stored");
 }
@@ -340,7 +409,7 @@ async fn forgotten_streams_are_looked_up() {
 async fn a_long_read_from_outside_does_not_stop_writers() {
     let directory = tempfile::tempdir().expect("a directory");
     let log = Embedded::open(directory.path()).expect("a log");
-    log.append(&stream(0), None, record(b"first"))
+    log.append(&stream(0), None, log.epoch(), record(b"first"))
         .await
         .expect("stored");
     let reader = rusqlite::Connection::open(directory.path().join("log.db")).expect("opens");
@@ -349,7 +418,10 @@ async fn a_long_read_from_outside_does_not_stop_writers() {
         .expect("a read begins");
     let appends = (1..=400).map(|number| {
         let (log, order) = (&log, stream(number));
-        async move { log.append(&order, None, record(&[7; 50_000])).await }
+        async move {
+            log.append(&order, None, log.epoch(), record(&[7; 50_000]))
+                .await
+        }
     });
     let answers = futures::future::join_all(appends);
     let answers = tokio::time::timeout(std::time::Duration::from_secs(20), answers).await;
@@ -371,7 +443,7 @@ async fn a_long_read_from_outside_does_not_stop_writers() {
     let before = wal();
     for number in 401..=800 {
         let order = stream(number);
-        log.append(&order, None, record(&[7; 50_000]))
+        log.append(&order, None, log.epoch(), record(&[7; 50_000]))
             .await
             .expect("stored");
     }

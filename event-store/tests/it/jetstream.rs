@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use event_store::jetstream::{JetStream, JetStreamConfig};
 use event_store::{
-    AppendError, Availability, CommitId, EventStore, NewRecord, Position, Record, StreamId, Tail,
+    AppendError, Availability, CommitId, Entry, EventStore, NewRecord, Position, Record, StreamId,
+    Tail,
 };
 use futures::StreamExt as _;
 
@@ -63,7 +64,9 @@ async fn append(
     expected: Option<Position>,
 ) -> (Position, CommitId) {
     let new = record();
-    let position = log.append(&stream(name), expected, new.clone()).await;
+    let position = log
+        .append(&stream(name), expected, log.epoch(), new.clone())
+        .await;
     (position.expect("stored"), new.commit_id)
 }
 
@@ -75,7 +78,11 @@ async fn append_stubbornly(
     record: &NewRecord,
 ) -> Result<Position, AppendError> {
     loop {
-        match log.append(stream, expected, record.clone()).await {
+        match log
+            .append(stream, expected, log.epoch(), record.clone())
+            .await
+        {
+            Err(AppendError::StaleEpoch { .. }) => {}
             Err(error) if error.is_retryable() => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -84,11 +91,16 @@ async fn append_stubbornly(
     }
 }
 
-async fn next(tail: &mut Tail) -> Result<Record, event_store::TailError> {
+async fn next(tail: &mut Tail) -> Result<Entry, event_store::TailError> {
     tokio::time::timeout(PATIENCE, tail.next())
         .await
         .expect("the tail goes on in time")
         .expect("a tail ends only after an error")
+}
+
+async fn next_record(tail: &mut Tail) -> Record {
+    let entry = next(tail).await.expect("the tail goes on");
+    entry.into_record().expect("nothing is missing")
 }
 
 async fn until_available(log: &dyn EventStore, wanted: bool) {

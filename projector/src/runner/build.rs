@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::follow::split;
 use super::rebuild::{Request, Steps};
-use super::{Ended, Scene, answer, blocking, positions};
+use super::{Ended, Scene, answer, blocking, bookmark, positions};
 use crate::{Folder, Projection};
 
 /// Commits folded in one go: a build has no reader to hurry for.
@@ -128,7 +128,7 @@ impl<P: Projection> Scene<P> {
         if positions(folder.checkpoint()).covers_all(&missing) {
             return Ok(Ok(folder));
         }
-        let mut tail = match answer(self.log.tail(positions(folder.checkpoint()))).await {
+        let mut tail = match answer(self.log.tail(bookmark(folder.checkpoint()))).await {
             Ok(tail) => tail.ready_chunks(CHUNK),
             Err(error) => return Ok(Err(Ended::Unreachable(error))),
         };

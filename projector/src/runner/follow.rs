@@ -5,21 +5,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::{EventStore, Head, Positions, ReadError, Record, Tail, TailError};
+use event_store::{Entry, EventStore, Head, Positions, ReadError, Record, Tail, TailError};
 use futures::{Stream, StreamExt as _, stream};
 use read_model::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::build::{Building, Built};
-use super::{Ended, PULSE, Projector, answer, blocking, positions};
+use super::{Ended, PULSE, Projector, answer, blocking, bookmark, positions};
 use crate::{Folder, Projection};
 
 /// Commits folded in one go while following: enough to amortise the hand-over to the writer's
 /// thread, few enough that a reader sees a commit within milliseconds.
 const CHUNK: usize = 256;
 /// What a tail yields.
-type Yielded = Result<Record, TailError>;
+type Yielded = Result<Entry, TailError>;
 /// Keys of one atomic batch. sled holds a lock of the whole process while it applies one, and keeps
 /// large batches in memory.
 const BATCH_KEYS: usize = 128;
@@ -32,7 +32,7 @@ impl<P: Projection> Projector<P> {
         cancel: &CancellationToken,
     ) -> Result<Ended, Error> {
         let log = &self.scene.log;
-        let mut tail = match answer(log.tail(positions(folder.checkpoint()))).await {
+        let mut tail = match answer(log.tail(bookmark(folder.checkpoint()))).await {
             Ok(tail) => chunks(tail, self.scene.projection.gather()),
             Err(error) => return Ok(Ended::Unreachable(error)),
         };
@@ -190,7 +190,13 @@ pub(super) fn split(chunk: Vec<Yielded>) -> (Vec<Record>, Option<TailError>) {
     let mut records = Vec::with_capacity(chunk.len());
     for item in chunk {
         match item {
-            Ok(record) => records.push(record),
+            Ok(Entry::Record(record)) => records.push(record),
+            // Its order parks at its next commit, which does not continue the one before it.
+            Ok(Entry::Missing(missing)) => tracing::error!(
+                position = %missing.position,
+                cause = missing.cause,
+                "a record is missing from the log"
+            ),
             Err(error) => return (records, Some(error)),
         }
     }

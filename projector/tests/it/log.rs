@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use event_store::memory::Memory;
 use event_store::{
-    AppendError, Availability, Consistency, EventStore, Head, LogDescription, LogIdentity,
-    NewRecord, Position, Positions, ReadError, Record, StreamId, Tail,
+    ALL, AppendError, Availability, Bookmark, Consistency, Epoch, EventStore, Head, LogDescription,
+    LogIdentity, NewRecord, Position, ReadError, Record, StreamId, StreamSlice, Tail,
 };
 use futures::StreamExt as _;
 use tokio::sync::watch;
@@ -58,11 +58,14 @@ impl Log {
     pub(crate) async fn append_one(&self, stream: &StreamId, record: NewRecord) {
         let inner = self.inner();
         let there = inner
-            .read_stream(stream, None, Consistency::Latest)
+            .read_stream(stream, None, ALL, Consistency::Latest)
             .await
             .expect("read");
-        let last = there.last().map(|record| record.position);
-        inner.append(stream, last, record).await.expect("appended");
+        let last = there.records.last().map(|record| record.position);
+        inner
+            .append(stream, last, inner.epoch(), record)
+            .await
+            .expect("appended");
     }
 
     /// Another log takes the place of this one.
@@ -102,19 +105,21 @@ impl EventStore for Log {
         &self,
         stream: &StreamId,
         expected: Option<Position>,
+        epoch: Epoch,
         record: NewRecord,
     ) -> Result<Position, AppendError> {
-        self.inner().append(stream, expected, record).await
+        self.inner().append(stream, expected, epoch, record).await
     }
 
     async fn read_stream(
         &self,
         stream: &StreamId,
         after: Option<Position>,
+        limit: usize,
         consistency: Consistency,
-    ) -> Result<Vec<Record>, ReadError> {
+    ) -> Result<StreamSlice, ReadError> {
         self.reached()?
-            .read_stream(stream, after, consistency)
+            .read_stream(stream, after, limit, consistency)
             .await
     }
 
@@ -122,7 +127,7 @@ impl EventStore for Log {
         self.reached()?.read_at(position).await
     }
 
-    async fn tail(&self, after: Positions) -> Result<Tail, ReadError> {
+    async fn tail(&self, after: Bookmark) -> Result<Tail, ReadError> {
         if *self.mood.borrow() == Mood::Deaf {
             return Ok(futures::stream::pending().boxed());
         }
@@ -131,6 +136,10 @@ impl EventStore for Log {
 
     async fn head(&self) -> Result<Head, ReadError> {
         self.reached()?.head().await
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.inner().epoch()
     }
 
     fn describe(&self) -> Arc<LogDescription> {

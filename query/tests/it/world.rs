@@ -9,8 +9,8 @@ use command::{CommandService, Config};
 use event_store::keys::MemoryKeys;
 use event_store::memory::Memory;
 use event_store::{
-    CommitId, Consistency, EventStore, KeyError, KeyState, KeyStore, NewRecord, Position, Record,
-    StreamId,
+    ALL, CommitId, Consistency, EventStore, KeyError, KeyState, KeyStore, NewRecord, Position,
+    Record, StreamId,
 };
 use order::Order;
 use order::value::{OrderId, Timestamp};
@@ -226,8 +226,10 @@ impl World {
 
     pub(crate) async fn records(&self, order_id: &str) -> Vec<Record> {
         let stream = StreamId::new(order_id).expect("valid");
-        let read = self.log.read_stream(&stream, None, Consistency::Latest);
-        read.await.expect("read")
+        let read = self
+            .log
+            .read_stream(&stream, None, ALL, Consistency::Latest);
+        read.await.expect("read").records
     }
 
     pub(crate) async fn commits(&self, order_id: &str) -> Vec<Commit> {
@@ -255,7 +257,7 @@ impl World {
         };
         let stream = StreamId::new(order_id).expect("valid");
         self.log
-            .append(&stream, last, record)
+            .append(&stream, last, self.log.epoch(), record)
             .await
             .expect("stored");
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use command::{CommandService, Config};
 use event_store::keys::MemoryKeys;
 use event_store::memory::Memory;
-use event_store::{Consistency, EventStore as _, StreamId};
+use event_store::{ALL, Consistency, EventStore as _, StreamId};
 use hdrhistogram::Histogram;
 use order::value::Timestamp;
 use proto::v1;
@@ -69,10 +69,13 @@ pub(crate) async fn stored_bytes() -> usize {
     let created = service.create_order(Request::new(request)).await;
     created.expect("created");
     let records = log
-        .read_stream(&stream, None, Consistency::Any)
+        .read_stream(&stream, None, ALL, Consistency::Any)
         .await
         .expect("read");
-    records.first().map_or(0, |record| record.payload.len())
+    records
+        .records
+        .first()
+        .map_or(0, |record| record.payload.len())
 }
 
 /// What the clients of one slice saw.

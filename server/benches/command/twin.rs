@@ -109,7 +109,7 @@ impl Log {
                     payload,
                     label: String::new(),
                 };
-                let stored = log.append(&stream, None, record).await;
+                let stored = log.append(&stream, None, log.epoch(), record).await;
                 stored.map(|_| ()).map_err(|error| error.to_string())
             }
             Self::JetStream(context) => {

@@ -8,7 +8,7 @@ use event_store::contract::key::KeyFixture;
 use event_store::jetstream::{JetStream, JetStreamConfig};
 use event_store::keys::MemoryKeys;
 use event_store::memory::Memory;
-use event_store::{EventStore, KeyStore};
+use event_store::{EventStore, KeyStore, Positions};
 use tokio::sync::Mutex;
 
 use super::server::Server;
@@ -21,6 +21,8 @@ struct OnServer {
     /// How the log that was opened last is configured, and its server. Without the program the
     /// laws run over the model, after it was said that they were skipped.
     state: Mutex<Option<(Server, JetStreamConfig)>>,
+    /// The model that was opened last, and where it ended when it was backed up.
+    model: std::sync::Mutex<(Arc<Memory>, Positions)>,
 }
 
 impl OnServer {
@@ -29,7 +31,29 @@ impl OnServer {
             program,
             partitions,
             state: Mutex::default(),
+            model: std::sync::Mutex::default(),
         }
+    }
+
+    fn model(&self) -> (Arc<Memory>, Positions) {
+        self.model.lock().expect("no law panics here").clone()
+    }
+
+    fn open_model(&self) -> Arc<Memory> {
+        let log = Arc::new(Memory::new(self.partitions));
+        *self.model.lock().expect("no law panics here") = (log.clone(), Positions::start());
+        log
+    }
+
+    async fn model_backs_up(&self) {
+        let (log, _) = self.model();
+        let end = log.head().await.expect("a head").last;
+        *self.model.lock().expect("no law panics here") = (log, end);
+    }
+
+    fn model_restores(&self) {
+        let (log, end) = self.model();
+        log.roll_back(&end);
     }
 
     async fn connect(&self) -> Option<JetStream> {
@@ -61,13 +85,29 @@ impl Fixture for OnServer {
     async fn open(&self) -> Arc<dyn EventStore> {
         match self.connect().await {
             Some(log) => Arc::new(log),
-            None => Arc::new(Memory::new(self.partitions)),
+            None => self.open_model(),
         }
     }
 
     async fn reopen(&self, log: Arc<dyn EventStore>) -> Option<Arc<dyn EventStore>> {
         drop(log);
         Some(Arc::new(self.connect_again().await?))
+    }
+
+    async fn back_up(&self) -> bool {
+        match &mut *self.state.lock().await {
+            Some((server, _)) => server.back_up().await,
+            None => self.model_backs_up().await,
+        }
+        true
+    }
+
+    async fn restore(&self) -> bool {
+        match &mut *self.state.lock().await {
+            Some((server, _)) => server.restore().await,
+            None => self.model_restores(),
+        }
+        true
     }
 }
 
@@ -89,14 +129,17 @@ impl KeyFixture for OnServer {
 
 mod current {
     event_store::log_contract!(super::OnServer::new(super::CURRENT, 1));
+    event_store::log_contract!(restorable super::OnServer::new(super::CURRENT, 1));
 }
 
 mod oldest {
     event_store::log_contract!(super::OnServer::new(super::OLDEST, 1));
+    event_store::log_contract!(restorable super::OnServer::new(super::OLDEST, 1));
 }
 
 mod four_partitions {
     event_store::log_contract!(super::OnServer::new(super::CURRENT, 4));
+    event_store::log_contract!(restorable super::OnServer::new(super::CURRENT, 4));
 }
 
 mod oldest_with_three_partitions {

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::{AppendError, Consistency, EventStore, Positions};
+use event_store::{ALL, AppendError, Bookmark, Consistency, EventStore};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::proxy::Proxy;
 use super::server::Server;
 use super::{
-    CURRENT, OLDEST, append, append_stubbornly, config, next, open, open_with, record, stream,
-    until_available,
+    CURRENT, OLDEST, append, append_stubbornly, config, next_record, open, open_with, record,
+    stream, until_available,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +27,7 @@ async fn a_write_in_flight_while_the_server_dies_is_found_and_not_doubled() {
         let (order, new) = (stream("zombie"), record());
         let writer = {
             let (log, order, new) = (log.clone(), order.clone(), new.clone());
-            tokio::spawn(async move { log.append(&order, None, new).await })
+            tokio::spawn(async move { log.append(&order, None, log.epoch(), new).await })
         };
         tokio::time::sleep(Duration::from_millis(100)).await;
         server.kill();
@@ -38,8 +38,10 @@ async fn a_write_in_flight_while_the_server_dies_is_found_and_not_doubled() {
         if let Ok(first) = first {
             assert_eq!(first, position);
         }
-        let stored = log.read_stream(&order, None, Consistency::Latest).await;
-        let stored = stored.expect("readable");
+        let stored = log
+            .read_stream(&order, None, ALL, Consistency::Latest)
+            .await;
+        let stored = stored.expect("readable").records;
         assert_eq!(stored.len(), 1, "doubled: {stored:?}");
         assert_eq!(stored[0].commit_id, new.commit_id);
     }
@@ -54,7 +56,7 @@ async fn while_the_server_is_down_appends_are_refused_at_once() {
     server.kill();
     until_available(&log, false).await;
     // Had it been sent and waited for, its outcome would be unknown.
-    let refused = log.append(&stream("a"), None, record()).await;
+    let refused = log.append(&stream("a"), None, log.epoch(), record()).await;
     assert!(
         matches!(refused, Err(AppendError::Unavailable { .. })),
         "{refused:?}"
@@ -79,7 +81,7 @@ async fn a_full_log_says_so_and_keeps_its_history() {
             number += 1;
             assert!(number < 100, "never full");
             match log
-                .append(&stream(&format!("n{number}")), None, record())
+                .append(&stream(&format!("n{number}")), None, log.epoch(), record())
                 .await
             {
                 Ok(_) => {}
@@ -101,13 +103,13 @@ async fn a_stalled_server_is_noticed_once_and_recovers() {
     append(&log, "before", None).await;
     server.signal("STOP");
     let (order, new) = (stream("stalled"), record());
-    let first = log.append(&order, None, new.clone()).await;
+    let first = log.append(&order, None, log.epoch(), new.clone()).await;
     assert!(
         matches!(first, Err(AppendError::Unknown { .. })),
         "{first:?}"
     );
     // Had it been sent and waited for, its outcome would be unknown, too.
-    let second = log.append(&stream("b"), None, record()).await;
+    let second = log.append(&stream("b"), None, log.epoch(), record()).await;
     assert!(
         matches!(second, Err(AppendError::Unavailable { .. })),
         "{second:?}"
@@ -116,8 +118,10 @@ async fn a_stalled_server_is_noticed_once_and_recovers() {
     server.signal("CONT");
     until_available(&log, true).await;
     let found = append_stubbornly(&log, &order, None, &new).await;
-    let records = log.read_stream(&order, None, Consistency::Latest).await;
-    let records = records.expect("readable");
+    let records = log
+        .read_stream(&order, None, ALL, Consistency::Latest)
+        .await;
+    let records = records.expect("readable").records;
     assert_eq!(records.len(), 1, "doubled: {records:?}");
     assert_eq!(found, Ok(records[0].position));
 }
@@ -136,18 +140,18 @@ async fn a_lost_acknowledgement_is_replaced_by_a_look() {
         proxy.lose_replies(true);
         let writer = {
             let (log, order, new) = (log.clone(), order.clone(), new.clone());
-            tokio::spawn(async move { log.append(&order, None, new).await })
+            tokio::spawn(async move { log.append(&order, None, log.epoch(), new).await })
         };
-        let mut tail = witness.tail(Positions::start()).await.expect("a tail");
+        let mut tail = witness.tail(Bookmark::start()).await.expect("a tail");
         let stored = loop {
-            let record = next(&mut tail).await.expect("a record");
+            let record = next_record(&mut tail).await;
             if record.commit_id == new.commit_id {
                 break record.position;
             }
         };
         proxy.lose_replies(false);
         assert_eq!(writer.await.expect("no panic"), Ok(stored));
-        assert_eq!(log.append(&order, None, new).await, Ok(stored));
+        assert_eq!(log.append(&order, None, log.epoch(), new).await, Ok(stored));
         assert_eq!(witness.head().await.expect("a head").last, stored.into());
     }
 }
@@ -162,15 +166,17 @@ async fn without_any_answer_the_outcome_is_unknown_and_a_retry_does_not_double()
     append(&log, "before", None).await;
     let (order, new) = (stream("unheard"), record());
     proxy.lose_replies(true);
-    let unknown = log.append(&order, None, new.clone()).await;
+    let unknown = log.append(&order, None, log.epoch(), new.clone()).await;
     assert!(
         matches!(unknown, Err(AppendError::Unknown { .. })),
         "{unknown:?}"
     );
     proxy.lose_replies(false);
     let position = append_stubbornly(&log, &order, None, &new).await;
-    let records = log.read_stream(&order, None, Consistency::Latest).await;
-    let records = records.expect("readable");
+    let records = log
+        .read_stream(&order, None, ALL, Consistency::Latest)
+        .await;
+    let records = records.expect("readable").records;
     assert_eq!(records.len(), 1, "doubled: {records:?}");
     assert_eq!(position, Ok(records[0].position));
 }
@@ -212,9 +218,12 @@ async fn kill_9_under_load_loses_and_doubles_no_acknowledged_append() {
         stop.cancel();
         let mut total = 0;
         for (order, acknowledged) in writers.join_all().await {
-            let stored = log.read_stream(&order, None, Consistency::Latest).await;
+            let stored = log
+                .read_stream(&order, None, ALL, Consistency::Latest)
+                .await;
             let stored: Vec<_> = stored
                 .expect("readable")
+                .records
                 .iter()
                 .map(|record| (record.position, record.commit_id))
                 .collect();

@@ -138,6 +138,21 @@ impl Server {
         }
     }
 
+    /// Keeps a copy of the store, as a backup would.
+    pub(super) async fn back_up(&mut self) {
+        self.stop();
+        copy(&self.store_dir(), &self.dir.path().join("backup"));
+        self.run().await;
+    }
+
+    /// Puts that copy in the place of the store.
+    pub(super) async fn restore(&mut self) {
+        self.kill();
+        std::fs::remove_dir_all(self.store_dir()).expect("removed");
+        copy(&self.dir.path().join("backup"), &self.store_dir());
+        self.run().await;
+    }
+
     pub(super) fn signal(&self, signal: &str) {
         let process = self.process.as_ref().expect("running");
         let status = Command::new("kill")
@@ -145,6 +160,19 @@ impl Server {
             .arg(process.id().to_string())
             .status();
         assert!(status.expect("kill runs").success(), "signal {signal}");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory");
+    for entry in std::fs::read_dir(from).expect("readable") {
+        let entry = entry.expect("an entry");
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).expect("copied");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use event_store::keys::MemoryKeys;
 use event_store::memory::Memory;
-use event_store::{Consistency, EventStore, StreamId};
+use event_store::{ALL, Consistency, EventStore, StreamId};
 use projector::{Orders, Projection as _, Projector};
 use proto::v1::order_command_service_server::OrderCommandService as _;
 use read_model::Store;
@@ -142,8 +142,10 @@ impl World {
 
     async fn commits(&self, order_id: &str) -> usize {
         let stream = StreamId::new(order_id).expect("valid");
-        let read = self.log.read_stream(&stream, None, Consistency::Latest);
-        read.await.expect("read").len()
+        let read = self
+            .log
+            .read_stream(&stream, None, ALL, Consistency::Latest);
+        read.await.expect("read").records.len()
     }
 
     /// What a worker does when the true time is `seconds` after the start.
@@ -272,10 +274,13 @@ async fn an_order_that_cannot_be_read_holds_up_no_other() {
         })
         .await;
     let stream = StreamId::new("a-damaged").expect("valid");
-    let read = world.log.read_stream(&stream, None, Consistency::Latest);
+    let read = world
+        .log
+        .read_stream(&stream, None, ALL, Consistency::Latest);
     let last = read
         .await
         .expect("read")
+        .records
         .last()
         .map(|record| record.position);
     let record = event_store::NewRecord {
@@ -285,7 +290,7 @@ async fn an_order_that_cannot_be_read_holds_up_no_other() {
     };
     world
         .log
-        .append(&stream, last, record)
+        .append(&stream, last, world.log.epoch(), record)
         .await
         .expect("stored");
     world.look(&mut worker, 60).await;
