@@ -1,9 +1,6 @@
 //! Checks, gauges, a delay before it leaves, and a cleanup. With the argument `fail`, it fails.
-#![expect(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "an example is an edge"
-)]
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
+#![expect(clippy::disallowed_methods, reason = "time enters here")]
 
 use std::time::{Duration, SystemTime};
 

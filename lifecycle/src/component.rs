@@ -1,4 +1,4 @@
-//! What a supervisor hosts, and what its hooks may know.
+//! The trait of a component, and what its hooks are given.
 
 use std::{
     future::Future,
@@ -64,7 +64,7 @@ pub trait Component: Send + 'static {
     }
 }
 
-/// What a start may know.
+/// What a start is given.
 pub struct StartContext {
     pub(crate) attempt: u32,
     pub(crate) cancelled: CancellationToken,
@@ -97,7 +97,7 @@ impl StartContext {
     }
 }
 
-/// What a run may know. Clones speak for the same run.
+/// What a run is given. Clones speak for the same run.
 #[derive(Clone)]
 pub struct RunContext {
     pub(crate) stopping: CancellationToken,
@@ -132,13 +132,13 @@ impl RunContext {
         &self.health
     }
 
-    /// Puts into the outcome what did not end in time and was cut off, as `3 connections`.
+    /// Names in the outcome what did not end in time and was cut off, as `3 connections`.
     pub fn gave_up_on(&self, what: impl Into<String>) {
         self.laggards.name(what.into());
     }
 }
 
-/// What a drain or a stop may know. It is fresh: nothing in it has been cancelled.
+/// What a drain or a stop is given. It is fresh: nothing in it has been cancelled.
 pub struct StopContext {
     pub(crate) deadline: Instant,
     pub(crate) laggards: Laggards,
@@ -155,7 +155,7 @@ impl StopContext {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Puts into the outcome what did not end in time and was cut off.
+    /// Names in the outcome what did not end in time and was cut off.
     pub fn gave_up_on(&self, what: impl Into<String>) {
         self.laggards.name(what.into());
     }
@@ -174,7 +174,7 @@ impl Laggards {
     }
 }
 
-/// A component that is one function: it is its run.
+/// A component made of one function, which is its run.
 ///
 /// The function is called again when the component is restarted.
 ///

@@ -84,7 +84,7 @@ impl fmt::Display for Error {
         let mut cause = self.source.source();
         while let Some(error) = cause {
             let text = error.to_string();
-            // Many errors already print their cause; saying it twice helps nobody.
+            // Many errors already print their cause; it should not be printed twice.
             if !written.contains(&text) {
                 write!(f, ": {text}")?;
                 written.push_str(&text);

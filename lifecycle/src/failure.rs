@@ -26,7 +26,7 @@ pub enum FailureKind {
     Panic(String),
     /// It was given this long.
     TimedOut(Duration),
-    /// Its run returned though nobody had asked it to stop.
+    /// Its run returned although it had not been asked to stop.
     EndedEarly,
 }
 
@@ -97,7 +97,7 @@ impl fmt::Display for FailureKind {
             Self::Error(error) => error.fmt(f),
             Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::TimedOut(limit) => write!(f, "not done within {limit:.1?}"),
-            Self::EndedEarly => f.write_str("it returned although nobody had asked it to stop"),
+            Self::EndedEarly => f.write_str("it returned although it was not asked to stop"),
         }
     }
 }

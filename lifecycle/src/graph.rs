@@ -1,4 +1,4 @@
-//! Who waits for whom, and whether that can work.
+//! Which component waits for which, and whether that can work.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -56,7 +56,7 @@ impl fmt::Display for BuildError {
     }
 }
 
-/// Who waits for whom, by index.
+/// Which component waits for which, by index.
 pub(crate) struct Graph {
     /// Those it starts after.
     pub(crate) below: Vec<Vec<usize>>,

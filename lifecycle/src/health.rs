@@ -42,9 +42,9 @@ pub enum Status {
     Ready,
     /// Not now; it is expected to become ready by itself.
     NotReady(String),
-    /// It serves, but somebody ought to know.
+    /// It serves, but an operator should know about it.
     Degraded(String),
-    /// Not any more; only a restart of the process will help.
+    /// It does not work any more; only a restart of the process will help.
     Failed(String),
 }
 
@@ -115,12 +115,12 @@ impl Requires {
     }
 }
 
-/// Whether a service serves, and if not, who is in the way.
+/// Whether a service serves, and the entries that keep it from serving.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceHealth {
     pub serving: bool,
-    /// Entries that are not plainly ready. A serving service may have some: degraded ones, or one
-    /// that has not outlasted the dwell time.
+    /// Entries that are not ready. A service that serves may have some: degraded ones, and those
+    /// that have been in trouble for less than the dwell time.
     pub causes: Vec<(String, Status)>,
 }
 
@@ -136,7 +136,7 @@ impl ServiceHealth {
     }
 }
 
-/// All of it at one moment.
+/// The state of all services and entries at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HealthSnapshot {
     pub services: BTreeMap<String, ServiceHealth>,
@@ -209,7 +209,7 @@ impl Health {
         });
     }
 
-    /// A voice for an entry of this name, which is created not ready if there is none.
+    /// A reporter for the entry of this name. A new entry is not ready.
     pub fn reporter(&self, name: impl Into<String>) -> Reporter {
         self.enter(name.into(), Role::Background)
     }
@@ -271,7 +271,7 @@ impl Health {
         self.change(|registry| registry.draining = true);
     }
 
-    /// Lets services fall whose dwell time has passed while nobody reported anything. Never ends.
+    /// Publishes changes that follow from time alone: a dwell time that has passed. Never ends.
     pub(crate) async fn keep_time(&self) {
         loop {
             let changed = self.0.changed.notified();
@@ -308,7 +308,7 @@ impl Health {
     }
 }
 
-/// The voice of one entry in the registry. Clones speak for the same entry.
+/// Reports the status of one entry. Clones report for the same entry.
 #[derive(Clone)]
 pub struct Reporter {
     health: Health,
@@ -331,7 +331,7 @@ impl Reporter {
         self.set(Status::NotReady(reason.into()));
     }
 
-    /// It works, with a reservation.
+    /// It works, but an operator should know this.
     pub fn degraded(&self, reason: impl Into<String>) {
         self.set(Status::Degraded(reason.into()));
     }

@@ -1,7 +1,7 @@
 //! One component and its life, as one task.
 //!
 //! A node decides by itself when it is its turn: it watches the snapshot, where it sees the phase
-//! of the process and the states of its neighbours. Nobody tells it what to do.
+//! of the process and the states of its neighbours. No other task controls it.
 
 mod link;
 

@@ -17,8 +17,8 @@ thread_local! {
 /// What a panic said and where.
 pub(crate) struct Panic(pub(crate) String);
 
-/// A payload does not know where it was thrown; only a panic hook does. Ours notes the place and
-/// hands over to the hook it found, so that whatever the application installed goes on working.
+/// A payload does not contain the place of the panic; only a panic hook knows it. This one notes the
+/// place and calls the hook that was installed before, so that the application's own goes on working.
 pub(crate) fn note_places() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

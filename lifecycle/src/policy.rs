@@ -19,7 +19,7 @@ pub enum OnFailure {
     Ignore,
 }
 
-/// What follows when a run returns `Ok` though nobody asked it to stop.
+/// What follows when a run returns `Ok` although it was not asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFinish {
     /// It is a failure, like any other: a server that stops serving is broken.

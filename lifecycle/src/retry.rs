@@ -119,7 +119,8 @@ pub enum Abandoned {
     Cancelled,
 }
 
-/// So that `retry(…).await?` inside a hook ends the hook; by then nobody reads the error.
+/// So that `retry(…).await?` inside a hook ends the hook. The error of a cancelled hook is not
+/// reported.
 impl From<Abandoned> for Error {
     fn from(abandoned: Abandoned) -> Self {
         match abandoned {

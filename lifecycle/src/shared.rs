@@ -18,8 +18,7 @@ use crate::{
     panic::catch, timing::Budget,
 };
 
-/// Failures that are remembered: a component that is restarted for years must not fill the memory,
-/// and nobody reads more.
+/// Failures that are remembered. A component that is restarted for years must not fill the memory.
 const FAILURES_MAX: usize = 100;
 
 /// A reason to stop, or to stop faster.

@@ -1,13 +1,13 @@
-//! What tells a process to stop: signals of the system, or of a test.
+//! Signals, from the system or from a test.
 
 use tokio::sync::mpsc;
 
-/// What the outside world says to a process.
+/// A signal that a supervisor obeys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Signal {
-    /// SIGTERM: leave.
+    /// SIGTERM: stop in good order.
     Terminate,
-    /// SIGINT: leave.
+    /// SIGINT: stop in good order.
     Interrupt,
     /// SIGQUIT: log the snapshot and end at once.
     Quit,
@@ -37,9 +37,9 @@ impl std::fmt::Display for Signal {
 
 /// Where signals come from.
 ///
-/// A signal that arrives before anybody listens kills the process without a word. Hence
-/// [`Signals::arm`] is for the first line of `main`; a supervisor that was given no source arms its
-/// own before it does anything else.
+/// A signal that arrives before they are armed kills the process without a message. So call
+/// [`Signals::arm`] in the first line of `main`. A supervisor that was given no source arms its own
+/// before it does anything else.
 pub struct Signals(Source);
 
 enum Source {
@@ -60,7 +60,7 @@ struct Unix {
 pub struct MockSignals(mpsc::UnboundedSender<Signal>);
 
 impl MockSignals {
-    /// Delivers a signal; after the supervisor has returned, nobody listens.
+    /// Delivers a signal. After the supervisor has returned it has no effect.
     pub fn send(&self, signal: Signal) {
         self.0.send(signal).ok();
     }

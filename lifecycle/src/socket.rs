@@ -1,8 +1,8 @@
-//! Listeners that can be known before they serve, and connections that can be cut.
+//! Listeners whose address is known before they serve, and connections that can be cut.
 //!
-//! A graceful shutdown of HTTP waits for its connections, and so for whoever holds one open: a
-//! watch that never ends, a client that never speaks, a handler that hangs. Here every accepted
-//! stream watches a token and fails once it fires, which ends its connection whatever it does.
+//! A graceful shutdown of HTTP waits for all connections, and so for a watch that never ends, a
+//! client that never speaks, and a handler that hangs. Here every accepted stream watches a token and
+//! fails once the token fires. That ends its connection in each of these cases.
 
 use std::{
     future::Future,
@@ -162,8 +162,8 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Errors in accepting are either of one connection or lack of file handles, which passes:
-    /// neither ends a server, the latter calls for a pause.
+    /// An error in accepting concerns one connection, or is a lack of file handles, which passes.
+    /// Neither ends a server; the second is followed by a pause.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<(Connection, SocketAddr)> {
         loop {
             if let Some(pause) = &mut self.pause {
@@ -219,7 +219,7 @@ impl axum::serve::Listener for Incoming {
     }
 }
 
-/// An accepted stream that fails once its server has lost patience.
+/// An accepted stream that fails once its server cuts it.
 pub struct Connection {
     stream: TcpStream,
     open: Arc<AtomicUsize>,

@@ -53,7 +53,7 @@ pub enum State {
     Drained,
     /// Releases what it holds.
     Stopping,
-    /// Gone, as it should be.
+    /// Gone, without an error.
     Stopped,
     /// Gone, after an error, a panic or a timeout of its own.
     Failed,

@@ -45,12 +45,12 @@ impl Handle {
         self.0.trigger(Trigger::Requested);
     }
 
-    /// Where everything is now.
+    /// The state of all components now.
     pub fn snapshot(&self) -> Snapshot {
         self.0.snapshot.borrow().clone()
     }
 
-    /// Where everything is now and at every later moment.
+    /// The state of all components now and after every change.
     pub fn watch(&self) -> watch::Receiver<Snapshot> {
         self.0.snapshot.subscribe()
     }
@@ -281,7 +281,7 @@ fn span(component: &str) -> tracing::Span {
     tracing::info_span!("lifecycle", component)
 }
 
-/// The last line. An error is seen even where nobody has installed a subscriber.
+/// The last line. An error is printed even where no subscriber is installed.
 fn report(outcome: &Outcome) {
     let exit_code = outcome.exit_code();
     if exit_code == 0 && outcome.is_clean() {
@@ -291,7 +291,7 @@ fn report(outcome: &Outcome) {
     } else if tracing::event_enabled!(tracing::Level::ERROR) {
         tracing::error!(exit_code, "{outcome}");
     } else {
-        // Where standard error is closed, nobody can be told.
+        // A closed standard error leaves nowhere to print to.
         writeln!(std::io::stderr(), "error: {outcome}").ok();
     }
 }

@@ -1,4 +1,4 @@
-//! A runtime that no longer runs its tasks, noticed from outside of it.
+//! A thread that notices when the runtime no longer runs its tasks.
 
 use std::{
     sync::{
@@ -17,11 +17,11 @@ use crate::{
     Component, Error, RunContext, StartContext, StopContext, health::Reporter, shared::Shared,
 };
 
-/// Notices from outside that the runtime does not get to run its tasks, because they block its
-/// threads: a task beats, a thread of the operating system listens.
+/// Notices when tasks block the threads of the runtime, so that other tasks do not run: a task sends
+/// heartbeats, and a thread of the operating system checks them.
 ///
-/// Silence for longer than the limit fails liveness, and names the components whose hooks are
-/// being run at that moment. A beat makes it well again.
+/// No heartbeat for longer than the limit fails liveness, with the names of the components whose
+/// hooks occupy a thread at that moment. The next heartbeat makes it ready again.
 pub struct Watchdog {
     limit: Duration,
     beats: Arc<AtomicU64>,
@@ -38,7 +38,7 @@ impl Watchdog {
     /// The name of the component.
     pub const NAME: &str = "watchdog";
 
-    /// Silence for this long is a failure. Seconds; a busy machine is not a dead one.
+    /// No heartbeat for this long is a failure. Choose seconds: a busy machine is late, too.
     pub fn new(limit: Duration) -> Self {
         Self {
             limit,

@@ -1,4 +1,4 @@
-//! What was reported of components, and what that makes of every name that is asked for.
+//! What components have reported, and the health of every service that follows from it.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) struct Registry {
 pub(super) struct Entry {
     pub(super) status: Status,
     pub(super) role: Role,
-    /// The supervisor speaks for a component until the component speaks for itself.
+    /// Whether the supervisor reported last, and not the component itself.
     pub(super) spoken_for: bool,
 }
 
@@ -119,7 +119,7 @@ impl Registry {
 }
 
 impl Service {
-    /// Rises at once; falls at once the first time, later only after the dwell time.
+    /// A service that gets well serves at once. One that has served stops only after the dwell time.
     fn judge(&mut self, well: bool, now: Instant) -> Option<Instant> {
         if well {
             self.serving = true;
@@ -154,7 +154,7 @@ fn causes(entries: &BTreeMap<String, Entry>, requires: &Requires) -> Vec<(String
     }
 }
 
-/// The process itself as a cause: nothing serves before everything has started or in the drain.
+/// The process itself as a cause: no service serves before the start is complete, or while it drains.
 fn process(what: &str) -> (String, Status) {
     ("process".to_owned(), Status::NotReady(what.to_owned()))
 }

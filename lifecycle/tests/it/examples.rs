@@ -92,9 +92,33 @@ fn a_full_one_with_probes_a_watchdog_and_restarts() {
     );
 }
 
+fn crate_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn every_test_that_the_readme_names_exists() {
+    let mut tests = String::new();
+    for entry in std::fs::read_dir(crate_root().join("tests/it")).unwrap() {
+        tests += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    }
+    let readme = std::fs::read_to_string(crate_root().join("README.md")).unwrap();
+    let rows = readme
+        .lines()
+        .filter(|line| line.starts_with('|') && line.ends_with("` |"));
+    let names: Vec<_> = rows.filter_map(|row| row.rsplit('`').nth(1)).collect();
+    assert_eq!(names.len(), 9);
+    for name in names {
+        assert!(
+            tests.contains(&format!("fn {name}()")),
+            "no test is called {name}"
+        );
+    }
+}
+
 #[test]
 fn an_example_is_read_in_a_minute() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let folder = crate_root().join("examples");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();

@@ -1,9 +1,9 @@
 //! Whatever the graph, whatever the components do, whenever the signal comes: the laws hold.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use lifecycle::{
-    Builder, ComponentExt as _, Event, Fixed, Outcome, Restart, Signal, State, health,
+    Builder, ComponentExt as _, Event, Fixed, Outcome, Restart, Signal, State, health, resource,
 };
 use proptest::{collection::vec, prelude::*};
 use tokio::time::sleep;
@@ -123,7 +123,9 @@ fn supervisor(plans: &[Plan], diary: &Diary) -> Builder {
         }
         supervisor = supervisor.add(member);
     }
-    supervisor
+    // A real one, so that it can be counted whether each is closed.
+    let open = || async { Ok(Arc::new(std::net::TcpListener::bind(("127.0.0.1", 0))?)) };
+    supervisor.add(resource("socket", open, |_| async { Ok(()) }))
 }
 
 fn alive_tasks() -> usize {
@@ -222,4 +224,36 @@ proptest! {
             .unwrap();
         runtime.block_on(obeys_the_laws(plans, signals));
     }
+}
+
+#[cfg(target_os = "linux")]
+fn open_handles() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// In a process of its own, where no other test opens or closes anything.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "a child that another test starts"]
+fn child_that_counts_its_handles() {
+    let before = open_handles();
+    any_graph_obeys_the_laws();
+    assert_eq!(open_handles(), before, "a handle is left");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thousand_runs_leave_no_socket_open() {
+    let child = [
+        "--exact",
+        "random::child_that_counts_its_handles",
+        "--ignored",
+    ];
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let output = command.args(child).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
 }
