@@ -28,6 +28,8 @@ mod name;
 mod projection;
 mod services;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 use std::sync::Arc;

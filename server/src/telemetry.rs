@@ -6,6 +6,7 @@ mod lines;
 mod tests;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::ffi::OsStr;
 use std::io::{IsTerminal as _, Write as _};
 use std::panic::PanicHookInfo;
 
@@ -23,11 +24,8 @@ pub(crate) fn is_terminal() -> bool {
 
 /// From here on everything that the process says is a log line on standard output.
 pub(crate) fn install(format: LogFormat, filter: &Filter) {
-    let look = match format {
-        LogFormat::Json => Look::Json,
-        LogFormat::Text if is_terminal() && wants_colours() => Look::Coloured,
-        LogFormat::Text => Look::Plain,
-    };
+    let no_color = std::env::var_os("NO_COLOR");
+    let look = Look::of(format, is_terminal(), no_color.as_deref());
     // The configuration has read this filter before.
     let levels = filter.levels().unwrap_or_default();
     let lines = Lines::new(look, |line| {
@@ -43,9 +41,16 @@ pub(crate) fn install(format: LogFormat, filter: &Filter) {
     std::panic::set_hook(Box::new(log_panic));
 }
 
-/// `NO_COLOR` asks every program for text without colours, when it is not empty.
-fn wants_colours() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+impl Look {
+    /// `NO_COLOR` asks every program for text without colours, when it is not empty.
+    fn of(format: LogFormat, terminal: bool, no_color: Option<&OsStr>) -> Self {
+        let colourless = no_color.is_some_and(|value| !value.is_empty());
+        match format {
+            LogFormat::Json => Self::Json,
+            LogFormat::Text if terminal && !colourless => Self::Coloured,
+            LogFormat::Text => Self::Plain,
+        }
+    }
 }
 
 fn log_panic(info: &PanicHookInfo<'_>) {

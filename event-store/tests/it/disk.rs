@@ -71,8 +71,8 @@ fn a_full_disk_refuses_and_heals() {
     let namespace = Command::new("unshare").args(["-rm", "true"]).output();
     if !namespace.is_ok_and(|tried| tried.status.success()) {
         // Not a program that could be fetched: the system does not let this user.
-        let why = "no right to mounts of its own (unshare -rm)";
-        crate::jetstream::server::say_skipped(why);
+        let (lacks, how) = ("unshare -rm", "allow user namespaces, or run as root");
+        crate::jetstream::server::say_skipped(lacks, how);
         return;
     }
     let directory = tempfile::tempdir().expect("a directory");

@@ -1,4 +1,4 @@
-//! A panic in a real process.
+//! Who gets colours, and a panic in a real process.
 
 use std::process::Command;
 
@@ -37,4 +37,16 @@ fn child_that_panics() {
     let thread = std::thread::Builder::new().name("faulty".to_owned());
     let thread = thread.spawn(|| panic!("two\nlines")).expect("a thread");
     assert!(thread.join().is_err());
+}
+
+#[test]
+fn colours_are_for_a_terminal_that_does_not_refuse_them() {
+    let of = |format, terminal, no_color: Option<&str>| {
+        Look::of(format, terminal, no_color.map(OsStr::new))
+    };
+    assert_eq!(of(LogFormat::Text, true, None), Look::Coloured);
+    assert_eq!(of(LogFormat::Text, true, Some("")), Look::Coloured);
+    assert_eq!(of(LogFormat::Text, true, Some("1")), Look::Plain);
+    assert_eq!(of(LogFormat::Text, false, None), Look::Plain);
+    assert_eq!(of(LogFormat::Json, true, None), Look::Json);
 }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use crate::harness::{Server, orders, wait_until};
-use crate::tools::run;
+use crate::tools::{root, run};
 
 #[test]
 fn no_password_is_shown() {
@@ -76,4 +76,11 @@ fn a_process_that_was_killed_is_followed_at_once() {
     });
     killed.kill();
     next.wait_ready();
+}
+
+#[test]
+fn the_configuration_of_the_pod_is_valid() {
+    let file = root().join("k8s/base/orders.toml");
+    let (code, _, err) = run(orders().args(["config", "validate", "--config"]).arg(file));
+    assert_eq!(code, 0, "{err}");
 }

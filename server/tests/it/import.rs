@@ -5,14 +5,13 @@ mod life;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::harness::{Nats, Server, orders, wait_until};
-use crate::tools::{root, run};
+use crate::tools::{note_skipped, root, run};
 
 const HEADER: &str =
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country";
@@ -262,13 +261,7 @@ fn real_month() -> Option<String> {
         PathBuf::from,
     );
     let Ok(file) = std::fs::File::open(&path) else {
-        // Not by `println!`: what a test that passes prints is never shown.
-        let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        writeln!(
-            std::io::stderr(),
-            "NOT RUN: {test}: no file of invoices; ORDERS_RETAIL_CSV names one"
-        )
-        .expect("told");
+        note_skipped("a file of invoices", "name one with ORDERS_RETAIL_CSV");
         return None;
     };
     let bytes = zstd::stream::decode_all(file).expect("zstd");

@@ -48,13 +48,18 @@ fn fetch(name: &str) -> bool {
     })
 }
 
-/// Notes that this test cannot run, what it lacks, and how to get it.
-pub(crate) fn skip(lacks: &str, how: &str) {
+/// Skips this test for want of a program; fails under `CI=true`, where all tests must run.
+fn skip(lacks: &str, how: &str) {
     let complete = std::env::var_os("CI").is_some_and(|ci| ci == "true");
     assert!(
         !complete,
         "{lacks} is missing, and no test may be skipped under CI=true; {how}"
     );
+    note_skipped(lacks, how);
+}
+
+/// Notes that this test did not run, what it lacks, and how to get it.
+pub(crate) fn note_skipped(lacks: &str, how: &str) {
     let note = note(lacks);
     std::fs::create_dir_all(note.parent().expect("a folder")).expect("a folder for notes");
     std::fs::write(note, format!("{lacks}\n{}\n{how}\n", test())).expect("a note");
@@ -66,7 +71,8 @@ fn was_found(name: &str) {
 }
 
 fn note(lacks: &str) -> PathBuf {
-    let name = format!("{}-{}-{lacks}", env!("CARGO_PKG_NAME"), test()).replace([':', '/'], "_");
+    let name =
+        format!("{}-{}-{lacks}", env!("CARGO_PKG_NAME"), test()).replace([':', '/', ' '], "_");
     Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("skipped")
         .join(name)

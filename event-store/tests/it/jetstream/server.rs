@@ -1,6 +1,5 @@
 //! Real servers on loopback, with a port of their own, ended with the test.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -44,20 +43,27 @@ fn find(name: &str) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// Says that a test did not run. Where tests must be complete it fails instead.
+/// Notes that a test lacks a program. Where tests must be complete it fails instead.
 pub(crate) fn skipped(program: &str) {
+    let again = format!("server/tests/tools/install {program}");
     assert!(
         std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-        "{program} not found; this test must not be skipped here"
+        "{program} not found; this test must not be skipped here; run {again}"
     );
-    say_skipped(&format!("{program} not found"));
+    say_skipped(
+        program,
+        &format!("install Go 1.26 or newer, then run {again}"),
+    );
 }
 
-/// Not by `eprintln!`: what a test that passes prints is never shown.
-pub(crate) fn say_skipped(why: &str) {
+/// A note for the list that ends a run of all tests; `server/tests/skipped` prints it.
+pub(crate) fn say_skipped(lacks: &str, how: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
-    writeln!(std::io::stderr(), "SKIPPED {test}: {why}").expect("told");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skipped");
+    std::fs::create_dir_all(&folder).expect("a folder for notes");
+    let name = format!("event-store-{test}-{lacks}").replace([':', '/', ' '], "_");
+    std::fs::write(folder.join(name), format!("{lacks}\n{test}\n{how}\n")).expect("a note");
 }
 
 impl Server {
