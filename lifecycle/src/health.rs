@@ -152,7 +152,9 @@ impl HealthSnapshot {
             let status = self.entries.get(name)?;
             let causes = match status {
                 Status::Ready => Vec::new(),
-                _ => vec![(name.to_owned(), status.clone())],
+                Status::NotReady(_) | Status::Degraded(_) | Status::Failed(_) => {
+                    vec![(name.to_owned(), status.clone())]
+                }
             };
             Some(ServiceHealth {
                 serving: status.is_serving() && !self.draining,

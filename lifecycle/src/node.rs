@@ -133,7 +133,11 @@ impl Node {
         };
         match &mut self.options.on_failure {
             OnFailure::Ignore if step == Step::Run => Consequence::Ignored,
-            _ if phase >= Phase::Leaving => Consequence::WhileStopping,
+            OnFailure::Ignore | OnFailure::Fatal | OnFailure::Restart(_)
+                if phase >= Phase::Leaving =>
+            {
+                Consequence::WhileStopping
+            }
             OnFailure::Restart(restart) if ran => {
                 restart.next_delay().map_or(without, Consequence::Restart)
             }
@@ -186,13 +190,8 @@ impl Node {
                 Attempted::Recalled => return Err(Exit::Recalled(None)),
                 Attempted::Failed(kind) => kind,
             };
-            let next = match (&kind, &mut options.retry) {
-                (FailureKind::Error(error), Some(policy)) if !error.is_permanent() => {
-                    policy.next_delay()
-                }
-                (FailureKind::TimedOut(_), Some(policy)) => policy.next_delay(),
-                _ => None,
-            };
+            let policy = options.retry.as_mut().filter(|_| may_pass(&kind));
+            let next = policy.and_then(|policy| policy.next_delay());
             if options.retry.is_some() {
                 link.report_attempt(&kind, number, next, began.elapsed());
             }
@@ -294,10 +293,20 @@ impl Node {
     }
 }
 
+/// Whether another attempt to start may succeed.
+fn may_pass(kind: &FailureKind) -> bool {
+    match kind {
+        FailureKind::Error(error) => !error.is_permanent(),
+        FailureKind::TimedOut(_) => true,
+        FailureKind::Panic(_) | FailureKind::EndedEarly => false,
+    }
+}
+
 fn last_state(stop: StepEnd, end: End) -> State {
     match (stop, end) {
         (StepEnd::TimedOut, _) | (_, End::Forced) => State::Forced,
         (StepEnd::Done, End::Asked | End::AlreadyStopped(_)) => State::Stopped,
-        _ => State::Failed,
+        (StepEnd::Done, End::Failed)
+        | (StepEnd::Failed | StepEnd::Panicked | StepEnd::Cancelled, _) => State::Failed,
     }
 }

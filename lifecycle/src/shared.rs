@@ -71,11 +71,8 @@ impl Shared {
             component.recalls &= !to.is_released();
             component.since = Instant::now();
             name.clone_from(&component.name);
-            match to {
-                State::Starting => component.starts += 1,
-                State::Backoff => component.restarts += 1,
-                _ => {}
-            }
+            component.starts += u32::from(to == State::Starting);
+            component.restarts += u32::from(to == State::Backoff);
             let mut components = snapshot.components.iter();
             all_ended = components.all(|component| component.state == State::Ended);
             true

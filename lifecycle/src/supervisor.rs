@@ -127,9 +127,10 @@ impl Supervisor {
             () = health.keep_time() => unreachable!("time does not end"),
         };
         let triggered = Instant::now();
-        let killed_by = match cause {
-            Cause::Signal(Signal::Quit) => Some(Signal::Quit),
-            _ => process.wind_down(&cause, &mut triggers).await,
+        let killed_by = if cause == Cause::Signal(Signal::Quit) {
+            Some(Signal::Quit)
+        } else {
+            process.wind_down(&cause, &mut triggers).await
         };
         process.end_tasks(killed_by).await;
         process.outcome(cause, triggered, killed_by)
@@ -232,16 +233,13 @@ impl Process {
     /// Ends whatever has not ended, and says what it was.
     async fn end_tasks(&mut self, killed_by: Option<Signal>) {
         if let Some(signal) = killed_by {
-            tracing::error!(
-                ?signal,
-                "ending at once; {}",
-                *self.shared.snapshot.borrow()
-            );
+            let snapshot = self.shared.snapshot.borrow().clone();
+            complain(&format!("ending at once after {signal}; {snapshot}"));
         }
         self.tasks.abort_all();
         let joined = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(UNWIND, joined).await.is_err() {
-            tracing::error!("some component blocks its thread and cannot be ended");
+            complain("a component blocks its thread and cannot be ended");
         }
         self.name_the_rest();
     }
@@ -281,18 +279,29 @@ fn span(component: &str) -> tracing::Span {
     tracing::info_span!("lifecycle", component)
 }
 
-/// The last line. An error is printed even where no subscriber is installed.
+/// The last line.
 fn report(outcome: &Outcome) {
     let exit_code = outcome.exit_code();
     if exit_code == 0 && outcome.is_clean() {
         tracing::info!(exit_code, "{outcome}");
     } else if exit_code == 0 {
         tracing::warn!(exit_code, "{outcome}");
-    } else if tracing::event_enabled!(tracing::Level::ERROR) {
-        tracing::error!(exit_code, "{outcome}");
     } else {
+        tracing::error!(exit_code, "{outcome}");
+        print_unless_logged(&outcome.to_string());
+    }
+}
+
+fn complain(error: &str) {
+    tracing::error!("{error}");
+    print_unless_logged(error);
+}
+
+/// Before a subscriber is installed, an error goes to standard error.
+fn print_unless_logged(error: &str) {
+    if !tracing::event_enabled!(tracing::Level::ERROR) {
         // A closed standard error leaves nowhere to print to.
-        writeln!(std::io::stderr(), "error: {outcome}").ok();
+        writeln!(std::io::stderr(), "error: {error}").ok();
     }
 }
 

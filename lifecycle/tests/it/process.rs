@@ -183,10 +183,10 @@ fn a_signal_ends_it_in_good_order_in_every_phase() {
 
 #[test]
 fn a_second_signal_ends_it_at_once_with_a_code_of_its_own() {
-    for (hook, doing, second, code) in [
-        ("drain", "draining", "INT", 130),
-        ("stop", "stopping", "TERM", 143),
-        ("stop", "stopping", "QUIT", 131),
+    for (hook, state, second, code) in [
+        ("drain", "Draining", "INT", 130),
+        ("stop", "Stopping", "TERM", 143),
+        ("stop", "Stopping", "QUIT", 131),
     ] {
         let mut process = Process::start(hook);
         process.says("in run");
@@ -195,8 +195,11 @@ fn a_second_signal_ends_it_at_once_with_a_code_of_its_own() {
         process.signal(second);
         let (ended, said) = process.ended();
         assert_eq!(ended, Some(code), "{hook}: {said}");
+        let doing = state.to_lowercase();
         let laggard = format!("hanging: everything, while {doing} did not end in time");
         assert!(said.contains(&laggard), "{said}");
+        let snapshot = format!("hanging: {state} for ");
+        assert!(said.contains(&snapshot), "{said}");
     }
 }
 

@@ -159,11 +159,53 @@ async fn obeys_the_laws(plans: Vec<Plan>, signals: Vec<u64>) {
         "{outcome}\n{lines}"
     );
     assert_eq!(diary.count(">"), diary.count("<"), "steps come in pairs");
+    keep_their_order(&plans, &diary);
     for (index, plan) in plans.iter().enumerate() {
         let me = name(index);
         ended_once(&me, &diary, &outcome);
         for below in plan.after(index) {
             in_order(&me, &below, &diary, &outcome);
+        }
+    }
+}
+
+/// Also when they are restarted: nothing starts before all below it are up, and nothing that takes its
+/// dependents along is stopped under one of them.
+fn keep_their_order(plans: &[Plan], diary: &Diary) {
+    let lines = diary.timed();
+    let mut states = vec!["Pending".to_owned(); plans.len()];
+    for line in &lines {
+        let words: Vec<_> = line.split(' ').collect();
+        let [_, who, "is", state] = words[..] else {
+            continue;
+        };
+        let Some(me) = (0..plans.len()).find(|&index| name(index) == who) else {
+            continue;
+        };
+        state.clone_into(&mut states[me]);
+        let all = lines.join("\n");
+        if state == "Starting" {
+            for below in (0..me).filter(|&other| plans[me].after[other]) {
+                let up = ["Running", "Ended"].contains(&&*states[below]);
+                assert!(
+                    up,
+                    "{who} starts on {}, {}\n{all}",
+                    name(below),
+                    states[below]
+                );
+            }
+        }
+        if state == "Stopping" && plans[me].restarts && plans[me].with_dependents {
+            for above in (me + 1..plans.len()).filter(|&other| plans[other].after[me]) {
+                let uses_it = ["Starting", "Running", "Draining", "Drained", "Stopping"];
+                let used = uses_it.contains(&&*states[above]);
+                assert!(
+                    !used,
+                    "{who} stops under {}, {}\n{all}",
+                    name(above),
+                    states[above]
+                );
+            }
         }
     }
 }
