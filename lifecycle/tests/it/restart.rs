@@ -1,6 +1,9 @@
 //! Restarts that take the dependents along.
 
-use lifecycle::{ComponentExt as _, Fixed, Restart, State};
+use lifecycle::{
+    ComponentExt as _, Fixed, Restart, State,
+    health::{self, Requires},
+};
 use tokio::time::sleep;
 
 use crate::rig::{Act, Diary, Script, builder, ms, run};
@@ -111,11 +114,34 @@ async fn a_signal_in_the_middle_of_it_stops_everything_in_order() {
     // The server is being stopped, the projector still runs.
     let outcome = running.terminated_after(ms(115)).await;
     assert_eq!(diary.of(".stopped"), ["server", "projector", "store"]);
+    let stop = |name: &str| diary.at(&format!("{name}.stop"));
+    assert_eq!(
+        ["server", "projector", "store"].map(stop),
+        [ms(110), ms(130), ms(150)]
+    );
     assert_eq!(diary.of(".start").len(), 3, "{:?}", diary.timed());
     let gone = outcome.snapshot.components.iter().map(|it| it.state);
     assert_eq!(
         gone.collect::<Vec<_>>(),
         [State::Failed, State::Stopped, State::Stopped]
     );
+    assert_eq!(outcome.exit_code(), 0, "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_in_the_middle_of_it_leaves_the_rest_running_during_the_delay() {
+    let diary = Diary::new();
+    let store = paced(diary.script("store")).run([Act::FailsAfter(ms(100))]);
+    let running = run(builder()
+        .termination_delay(ms(500))
+        .add(diary.script("other"))
+        .add(store.restart(with_dependents()))
+        .add(paced(diary.script("projector")).after(["store"]))
+        .add(paced(diary.script("server")).after(["projector"])));
+    let registry = running.handle.health().clone();
+    registry.service(health::READINESS, Requires::only(["other"]));
+    let outcome = running.terminated_after(ms(115)).await;
+    let at = ["server.stopped", "projector.drain", "store.stop"].map(|line| diary.at(line));
+    assert_eq!(at, [ms(130), ms(615), ms(645)]);
     assert_eq!(outcome.exit_code(), 0, "{outcome}");
 }
