@@ -15,6 +15,9 @@ pub mod personal;
 pub mod row;
 pub mod token;
 
+/// The currencies of ISO 4217. A client needs their digits to read and write amounts.
+pub use order::value::Currency;
+
 /// The API: `orders.v1`.
 pub mod v1 {
     #![allow(

@@ -1,69 +1,44 @@
-//! The command line.
+//! The command line. What `orders` does as a client is in the crate `client`.
 
-mod call;
-mod change;
-mod compose;
-mod fulfil;
-mod operate;
-mod pay;
-mod read;
-mod report;
-mod value;
-
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use call::{Call, Format, Output, Server};
-pub(crate) use change::Change;
-pub(crate) use compose::{Content, Create, Denomination, Edit, NewOrder, Place};
-pub(crate) use fulfil::{Cancel, CancelItems, Deliver, ReceiveReturn, RequestReturn, Ship};
-pub(crate) use operate::{Annotate, Erase, Hold};
-pub(crate) use pay::{
-    Attempt, Authorize, Capture, FailPayment, Pay, Refund, Transaction, VoidPayment,
-};
-pub(crate) use read::{Count, Filter, Get, History, List, Lookup, Query, Window};
-pub(crate) use report::{Funnel, Report, Revenue, Skus, States};
-pub(crate) use value::{Amount, Discount, Off, word};
-
 /// An event-sourced order service: gRPC commands, a durable log, views, gRPC queries.
 #[derive(Debug, Parser)]
-#[command(name = "orders", version, about, max_term_width = 100, after_help = crate::exit::CODES)]
+#[command(
+    name = "orders",
+    version,
+    about,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    after_help = client::exit::CODES
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+impl Cli {
+    /// The subcommand; `serve` when none was given.
+    pub(crate) fn subcommand(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the service; what `orders` does without a subcommand.
+    /// Run the service. This is what `orders` does without a subcommand.
+    #[command(after_help = "Examples: orders serve --data-dir ./data\n          \
+                            orders serve --role query --set nats.url=nats://127.0.0.1:4222")]
     Serve(Serve),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
     #[command(flatten)]
-    Change(Box<Change>),
-    /// Show one order, now or as it was.
-    Get(Get),
-    /// List orders by state, customer, time and more.
-    List(List),
-    /// Count orders.
-    Count(Count),
-    /// Find the orders of a payment reference or a tracking number.
-    Lookup(Lookup),
-    /// Show what happened to an order.
-    History(History),
-    /// Show a report.
-    #[command(subcommand)]
-    Report(Report),
-    /// Place the orders of an invoice file through a running service.
-    Import(Import),
-    /// Look at projections, or rebuild one.
-    #[command(subcommand)]
-    Projection(Projection),
-    /// Ask a running service for its health, like grpc-health-probe.
-    Healthcheck(Healthcheck),
+    Client(client::Subcommand),
 }
 
 #[derive(Debug, Default, Args)]
@@ -91,103 +66,18 @@ pub(crate) struct Settings {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print every setting with its value and where it came from.
+    /// Print every setting with its value and its origin.
+    #[command(after_help = "Example: orders config show --config orders.toml")]
     Show(Settings),
     /// Check the configuration; exit 0 when it is valid, 78 when it is not.
+    #[command(after_help = "Example: orders config validate --config orders.toml")]
     Validate(Settings),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Import {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    #[command(flatten)]
-    pub(crate) format: Format,
-    /// Invoice rows as CSV, plain or .zst.
-    pub(crate) file: PathBuf,
-    /// Take every order on to payment, parcels, returns and refunds, as `simulator`. The same happens
-    /// to an order in every run, within a hundred days of its invoice; none may lie ahead of the
-    /// server's clock.
-    #[arg(long)]
-    pub(crate) lifecycle: bool,
-    /// Where the import's own ledger goes, as JSON: value by day, orders by final state.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ledger: Option<PathBuf>,
-    /// Where rejected rows and steps go; default: the file's name with .rejects.csv, in this directory.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) rejects: Option<PathBuf>,
-    /// Requests in flight, at most 1,024.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) lanes: u16,
-    /// No progress.
-    #[arg(long)]
-    pub(crate) quiet: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Projection {
-    /// How far every projection of the node is.
-    List(ProjectionList),
-    /// Build a projection anew from the start of the log, and serve the new one.
-    Rebuild(ProjectionRebuild),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ProjectionList {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    #[command(flatten)]
-    pub(crate) format: Format,
-    /// Read the whole view for its digest.
-    #[arg(long)]
-    pub(crate) digest: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ProjectionRebuild {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    /// orders or reports.
-    pub(crate) name: String,
-    /// No progress.
-    #[arg(long)]
-    pub(crate) quiet: bool,
-}
-
-/// The flags of grpc-health-probe, with one dash or two.
-#[derive(Debug, Args)]
-pub(crate) struct Healthcheck {
-    /// host:port of the health service; `:port` is this machine.
-    #[arg(long, default_value = "127.0.0.1:50052")]
-    pub(crate) addr: String,
-    /// Service to ask for; empty: the process as a whole.
-    #[arg(long, default_value = "")]
-    pub(crate) service: String,
-    /// How long to wait for the connection.
-    #[arg(long, default_value = "1s")]
-    pub(crate) connect_timeout: String,
-    /// How long to wait for the answer.
-    #[arg(long, default_value = "1s")]
-    pub(crate) rpc_timeout: String,
-}
-
-/// The arguments as clap takes them: `healthcheck` also knows grpc-health-probe's single dash.
-pub(crate) fn arguments(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let arguments: Vec<OsString> = arguments.collect();
-    if arguments.get(1).is_none_or(|it| it != "healthcheck") {
-        return arguments;
-    }
-    let double = |argument: OsString| match argument.to_str() {
-        Some(flag) if flag.len() > 2 && flag.starts_with('-') && !flag.starts_with("--") => {
-            format!("-{flag}").into()
-        }
-        _ => argument,
-    };
-    arguments.into_iter().map(double).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::CommandFactory as _;
 
     use super::*;
@@ -195,5 +85,90 @@ mod tests {
     #[test]
     fn the_command_line_fits_together() {
         Cli::command().debug_assert();
+    }
+
+    /// Every subcommand that has none below it, with the words that lead to it.
+    fn leaves(command: &clap::Command, path: &[String]) -> Vec<(Vec<String>, clap::Command)> {
+        let below: Vec<_> = command.get_subcommands().collect();
+        if below.is_empty() {
+            return vec![(path.to_owned(), command.clone())];
+        }
+        let below = below.into_iter().flat_map(|command| {
+            let path: Vec<String> = [path, &[command.get_name().to_owned()]].concat();
+            leaves(command, &path)
+        });
+        below.collect()
+    }
+
+    /// The command lines among the examples of a help text, up to a pipe.
+    fn examples(help: &str) -> Vec<&str> {
+        let lines = help.lines().map(str::trim);
+        let lines = lines.map(|line| line.trim_start_matches("Examples: "));
+        let lines = lines.map(|line| line.trim_start_matches("Example: "));
+        let lines = lines.filter(|line| line.starts_with("orders "));
+        lines
+            .map(|line| line.split(" | ").next().unwrap_or_default())
+            .collect()
+    }
+
+    /// Splits a line as a shell does; quotes are double.
+    fn words(line: &str) -> Vec<OsString> {
+        let mut words = Vec::new();
+        for (index, part) in line.split('"').enumerate() {
+            if index % 2 == 1 {
+                words.push(part.into());
+            } else {
+                words.extend(part.split_ascii_whitespace().map(OsString::from));
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn the_help_of_every_subcommand_has_an_example_that_parses() {
+        let leaves = leaves(&Cli::command(), &[]);
+        assert!(leaves.len() > 30, "{}", leaves.len());
+        for (path, command) in leaves {
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            let examples = examples(&help);
+            assert!(!examples.is_empty(), "{path:?} has no example: {help:?}");
+            for example in examples {
+                let words = client::arguments(words(example).into_iter());
+                let matches = Cli::command().try_get_matches_from(words);
+                let matches = matches.unwrap_or_else(|error| panic!("{example}: {error}"));
+                let mut below = Some(&matches);
+                for word in &path {
+                    let (name, next) = below.and_then(|it| it.subcommand()).unzip();
+                    assert_eq!(name, Some(&**word), "{example} is about something else");
+                    below = next;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn flags_of_serve_need_no_subcommand() {
+        let serve = |line: &str| Cli::try_parse_from(line.split(' ')).map(Cli::subcommand);
+        let role = |command| match command {
+            Ok(Command::Serve(serve)) => serve.settings.role,
+            other => panic!("{other:?} is not serve"),
+        };
+        assert_eq!(role(serve("orders --role query")), Some("query".to_owned()));
+        assert_eq!(
+            role(serve("orders serve --role query")),
+            Some("query".to_owned())
+        );
+        assert!(serve("orders --role query get o-1").is_err());
+    }
+
+    #[test]
+    fn what_quiet_hides_is_said() {
+        for (path, command) in leaves(&Cli::command(), &[]) {
+            let quiet = command.get_arguments().find(|it| it.get_id() == "quiet");
+            let help = quiet.and_then(clap::Arg::get_help).map(ToString::to_string);
+            let said = help.is_none_or(|help| help.contains("progress") && help.contains("still"));
+            assert!(said, "--quiet of {path:?}");
+        }
     }
 }

@@ -27,7 +27,7 @@ use reader::Reader;
 pub(crate) use setting::Nats;
 use setting::{Admin, Cache, Deadlines, Grpc, Health, Logging, Process, ReadModel, Shutdown};
 use value::{Auto, Value};
-pub(crate) use value::{Filter, LogFormat, Role, Secret, duration};
+pub(crate) use value::{Filter, LogFormat, Role, Secret};
 
 use crate::cli::Settings;
 

@@ -1,12 +1,9 @@
 //! The orders service: one binary, which serves, and which is its own client.
 
 mod cli;
-mod client;
 mod config;
 mod exit;
-mod import;
 mod output;
-mod progress;
 mod serve;
 mod telemetry;
 
@@ -20,7 +17,7 @@ use cli::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(cli::arguments(std::env::args_os())) {
+    let cli = match Cli::try_parse_from(client::arguments(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };
@@ -31,38 +28,19 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::failed(&error.into()),
     };
-    let code = runtime.block_on(run(cli
-        .command
-        .unwrap_or(Command::Serve(cli::Serve::default()))));
+    let code = runtime.block_on(run(cli.subcommand()));
     // A handler that blocks its thread was named by the supervisor; it must not hold the exit.
     runtime.shutdown_background();
     code
 }
 
 async fn run(command: Command) -> ExitCode {
-    let done = match command {
-        Command::Serve(arguments) => return Box::pin(serve::serve(&arguments.settings)).await,
-        Command::Config(arguments) => return config::run(&arguments),
-        Command::Healthcheck(arguments) => {
-            return ExitCode::from(client::healthcheck(arguments).await);
-        }
-        Command::Change(command) => Box::pin(client::change(*command)).await,
-        Command::Get(arguments) => client::get(arguments).await,
-        Command::List(arguments) => client::list(arguments).await,
-        Command::Count(arguments) => client::count(arguments).await,
-        Command::Lookup(arguments) => client::lookup(arguments).await,
-        Command::History(arguments) => client::history(arguments).await,
-        Command::Report(cli::Report::Revenue(arguments)) => client::revenue(arguments).await,
-        Command::Report(cli::Report::Skus(arguments)) => client::skus(arguments).await,
-        Command::Report(cli::Report::States(arguments)) => client::states(arguments).await,
-        Command::Report(cli::Report::Funnel(arguments)) => client::funnel(arguments).await,
-        Command::Projection(cli::Projection::List(arguments)) => {
-            client::list_projections(arguments).await
-        }
-        Command::Projection(cli::Projection::Rebuild(arguments)) => {
-            client::rebuild(arguments).await
-        }
-        Command::Import(arguments) => Box::pin(client::import(arguments)).await,
-    };
-    done.map_or_else(|error| exit::failed(&error), |()| ExitCode::SUCCESS)
+    match command {
+        Command::Serve(arguments) => Box::pin(serve::serve(&arguments.settings)).await,
+        Command::Config(arguments) => config::run(&arguments),
+        Command::Client(subcommand) => match Box::pin(subcommand.run()).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => exit::client(&error),
+        },
+    }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::{load, show};
 use crate::cli::ConfigCommand;
-use crate::{client, exit, output};
+use crate::{exit, output};
 
 pub(crate) fn run(command: &ConfigCommand) -> ExitCode {
     let (ConfigCommand::Show(given) | ConfigCommand::Validate(given)) = command;

@@ -6,6 +6,7 @@ use super::reference::reference;
 use super::setting::SETTINGS;
 use super::show::values;
 use super::source::Sources;
+use super::value::duration;
 use super::*;
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -33,7 +33,7 @@ const SPAWNS: [(&str, &str); 10] = [
         "sled blocks: what was erased",
     ),
     (
-        "server/src/import.rs",
+        "client/src/import",
         "the importer's reader and senders; joined at its end",
     ),
 ];

@@ -1,12 +1,11 @@
 //! Whole lives of orders through the client, and what every command has in common.
 
-use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use super::{Shop, amount, assert_states, order_id, text};
-use crate::harness::{Server, orders};
-use crate::tools::{root, run};
+use crate::harness::Server;
+use crate::tools::root;
 
 #[test]
 fn an_order_lives_through_the_client() {
@@ -266,36 +265,4 @@ fn the_same_request_id_gets_the_first_reply_again() {
     let order = shop.ask("get o-1 --version 7");
     assert_eq!(order["payments"].as_array().map(Vec::len), Some(1));
     shop.refuses("get o-1 --version 8", "VERSION_AHEAD");
-}
-
-#[test]
-fn every_client_subcommand_shows_an_example() {
-    let (_, help, _) = run(orders().arg("--help"));
-    let names = help.lines().filter_map(|line| line.strip_prefix("  "));
-    let names = names.filter_map(|line| line.split(' ').next());
-    let names: BTreeSet<&str> = names
-        .filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
-        .collect();
-    assert!(names.len() > 25, "{names:?}");
-    for name in names {
-        if [
-            "config",
-            "healthcheck",
-            "help",
-            "import",
-            "projection",
-            "report",
-            "serve",
-        ]
-        .contains(&name)
-        {
-            continue;
-        }
-        let (code, help, _) = run(orders().args([name, "--help"]));
-        assert!(code == 0 && help.contains("Example"), "{name}: {help}");
-        assert!(
-            help.contains("--addr") && help.contains("--output"),
-            "{name}: {help}"
-        );
-    }
 }

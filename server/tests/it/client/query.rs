@@ -69,6 +69,21 @@ fn queries_find_orders_by_every_state_and_mark() {
     assert_states(&first, "DRAFT", "NOT_DUE", "NOT_REQUIRED");
     let events = shop.ask(&format!("history {sold} --token {token} --after 1"));
     assert_eq!(events[0]["type"], "LineAdded");
+    let (_, told, _) = shop.run(&format!("history {sold}"));
+    for cells in [
+        &["LineAdded", "L1 MUG 3 x 4.95 GBP"][..],
+        &["OrderPlaced", "26.27 GBP"],
+        &["PaymentCaptured", "P1 26.27 GBP psp-1"],
+        &["ItemsShipped", "S1 L1:3 post T-1"],
+        &["ReturnReceived", "R1 L1:1 ("],
+        &["PaymentRefunded", "credit R1 psp-2"],
+        &["OrderAnnotated", "\"thanks\" +vip -gift rating=5 -basket="],
+    ] {
+        let shown = told
+            .lines()
+            .any(|line| cells.iter().all(|cell| line.contains(cell)));
+        assert!(shown, "{cells:?} is no line of\n{told}");
+    }
 }
 
 #[test]

@@ -109,9 +109,9 @@ fn a_refusal_names_every_wrong_field_the_numbers_and_the_order() {
         "create --line MUG:0:4.95 --order-id a.b --country Bath --shipping post:1",
         65,
         &[
-            "\n  order_id: must be ",
-            "\n  lines[0].quantity: must be ",
-            "\n  shipping.address.country_code: must be ",
+            "\n  --order-id: must be ",
+            "\n  --line 1 quantity: must be ",
+            "\n  --country: must be ",
         ],
     );
     shop.fails(
@@ -179,6 +179,107 @@ fn what_is_no_command_line_never_reaches_the_service() {
     }
     let (_, out, _) = shop.run("count");
     assert_eq!(out, "0\n");
+}
+
+#[test]
+fn a_single_wrong_flag_is_named_in_the_message() {
+    let shop = Shop::open();
+    shop.ask("place --order-id o-1 --line MUG:2:4.95");
+    for (line, message) in [
+        (
+            "ship o-1 --item L1:1 --item L2:0",
+            "--item 2 quantity must be ",
+        ),
+        (
+            "ship o-1 --item L1:1 --tracking-number \u{7}",
+            "--tracking-number must be ",
+        ),
+        (
+            "annotate o-1 --add-tag a --add-tag \u{7}",
+            "--add-tag 2 must be ",
+        ),
+        ("edit o-1 --quantity L1:0", "--quantity quantity must be "),
+        ("list --customer \u{7}", "--customer 1 must be "),
+        ("count --limit=-1", "--limit must be "),
+        (
+            "report revenue --since 2010-12-01T08:26:00Z",
+            "--since must be ",
+        ),
+        ("get a.b", "ORDER_ID must be "),
+    ] {
+        shop.fails(line, 65, &["error: FIELD_INVALID: ", message]);
+    }
+}
+
+/// Runs the client with an address in the environment, as a shell would set it.
+fn with_address(address: &str, line: &str) -> (i32, String, String) {
+    run(orders()
+        .args(line.split(' '))
+        .env("ORDERS_ADDR", address)
+        .env("NO_COLOR", "1"))
+}
+
+#[test]
+fn the_address_comes_from_the_flag_the_environment_or_the_default() {
+    let shop = Shop::open();
+    let address = shop.server.grpc.clone();
+    assert_eq!(with_address(&address, "count").1, "0\n");
+    let flag = format!("count --addr {address}");
+    assert_eq!(with_address("127.0.0.1:1", &flag).1, "0\n");
+    // The default: what it finds there depends on the machine.
+    let (code, _, err) = with_address("", "get nowhere --timeout 1s");
+    assert_ne!(code, 64, "{err}");
+    assert!(!err.contains("ORDERS_ADDR"), "{err}");
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_by_the_name_of_its_origin() {
+    for address in [
+        "https://127.0.0.1:1",
+        "not an address",
+        "127.0.0.1:99999",
+        "ftp://x:1",
+    ] {
+        let (code, out, err) = with_address(address, "get o-1");
+        assert_eq!((code, out.as_str()), (64, ""), "{address}: {err}");
+        assert!(err.contains("error: ORDERS_ADDR: "), "{err}");
+        let (code, _, err) = run(orders().args(["get", "o-1", "--addr", address]));
+        assert_eq!(code, 64, "{address}: {err}");
+        assert!(err.contains("error: --addr: "), "{err}");
+    }
+    let (_, _, err) = run(orders().args(["get", "o-1", "--addr", "https://127.0.0.1:1"]));
+    assert!(err.contains("TLS") && err.contains("http://"), "{err}");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_of_storage() {
+    let shop = Shop::open();
+    shop.ask("place --order-id o-1 --line MUG:2:4.95");
+    shop.server.digests();
+    let address = shop.server.grpc.clone();
+    for line in [
+        "get o-1",
+        "list -o jsonl",
+        "count",
+        "history o-1 -o json",
+        "hold o-1 address",
+        "report states",
+        "projection list",
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let (code, _, err) = run(orders()
+            .args(line.split(' '))
+            .args(["--addr", &address])
+            .stdout(full.expect("a full device")));
+        assert_eq!(code, 74, "{line}: {err}");
+        assert!(
+            err.contains("error: failed to write to standard output"),
+            "{line}: {err}"
+        );
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let (code, _, err) = run(orders().arg("--help").stdout(full.expect("a full device")));
+    assert_eq!(code, 74, "{err}");
 }
 
 #[test]
