@@ -16,10 +16,12 @@ mod life_request;
 mod moment;
 mod placed;
 mod plan;
+mod record;
 mod reject;
 mod request;
 mod result;
 mod row;
+mod source;
 mod summary;
 
 use std::path::PathBuf;
@@ -29,6 +31,7 @@ use tokio::sync::mpsc;
 
 use crate::connect::{Connection, Server};
 use crate::error::Error;
+use crate::number::thousands;
 use crate::output;
 use crate::progress::Progress;
 use crate::render::{Format, Output};
@@ -59,6 +62,11 @@ pub struct Import {
     /// .rejects.csv, in the current directory.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Refuse a file with more rows than this, before anything is imported. At most 5,000,000. A row
+    /// takes about 500 bytes of memory.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000,
+          value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
+    max_rows: u32,
     /// Requests in flight, at most 1,024.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     lanes: u16,
@@ -76,10 +84,12 @@ impl Run for Import {
             Output::Table => summary.print(&rejects)?,
             Output::Json | Output::Jsonl => output::line(&serde_json::to_string(&summary)?)?,
         }
-        if summary.refused > 0 {
+        if summary.refused + summary.rows_unread > 0 {
             return Err(Error::Rejected(format!(
-                "the service refused {} rows and steps\nnext: read the reasons in {}",
-                summary.refused,
+                "{} rows cannot be read, and the service refused {} rows and steps\n\
+                 next: read the reasons in {}, correct the file, and import it again",
+                thousands(summary.rows_unread),
+                thousands(summary.refused),
                 rejects.display()
             )));
         }
@@ -100,10 +110,10 @@ impl Import {
     /// When the file cannot be read, the rejects cannot be written, or the service stays away for
     /// longer than the retry budget. Running the same import again resumes it.
     async fn import(&self, service: Connection, mut rejects: Rejects) -> Result<Summary, Error> {
-        let path = self.file.clone();
-        let rows = tokio::task::spawn_blocking(move || row::read(&path)).await??;
+        let (path, max) = (self.file.clone(), self.max_rows);
+        let rows = tokio::task::spawn_blocking(move || row::read(&path, max)).await??;
         let mut summary = Summary {
-            rows: rows.len() as u64,
+            rows: rows.len(),
             ..Summary::default()
         };
         let steps = plan::plan(rows, self.lifecycle);

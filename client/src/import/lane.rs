@@ -14,7 +14,9 @@ use tonic_types::StatusExt as _;
 use super::ledger::Sums;
 use super::life::Life;
 use super::plan::{Cancellation, Invoice, Step};
-use super::reject::{AFTER_REFUSAL, ORDER_REFUSED, REFUSED_BY_SERVICE, Reject, StepReject};
+use super::reject::{
+    AFTER_REFUSAL, ORDER_REFUSED, REFUSED_BY_SERVICE, Reject, RejectedRow, StepReject,
+};
 use super::request::CommandRequest;
 use super::result::{Accepted, StepResult};
 use super::row::Row;
@@ -89,7 +91,7 @@ impl Lane {
     async fn cancel(&mut self, cancellation: Cancellation) -> Result<(), Error> {
         if self.unplaced.contains(&cancellation.order) {
             let reject = Reject {
-                row: cancellation.row,
+                row: RejectedRow::Read(cancellation.row),
                 reason: ORDER_REFUSED,
                 text: format!("the service refused order {}", cancellation.order),
             };
@@ -195,7 +197,7 @@ async fn wait(patience: &mut ExponentialBackoff, status: Status) -> Result<(), E
 
 fn refused(row: Row, status: &Status) -> Reject {
     Reject {
-        row,
+        row: RejectedRow::Read(row),
         reason: REFUSED_BY_SERVICE,
         text: text(status),
     }

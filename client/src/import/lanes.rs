@@ -30,7 +30,7 @@ pub(super) async fn dispatch(
         let order = match &step {
             Step::Place(invoice) => Arc::clone(&invoice.number),
             Step::Cancel(cancellation) => Arc::clone(&cancellation.order),
-            Step::Reject(reject) => Arc::clone(&reject.row.invoice),
+            Step::Reject(reject) => reject.row.invoice(),
             Step::Live(life) => Arc::clone(&life.order),
         };
         let lane = lane_of(&order, lanes);

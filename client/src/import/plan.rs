@@ -5,18 +5,20 @@
 //! * Stock codes POST, DOT and C2 are its shipping, unless it holds nothing else.
 //! * A credit-note row (`C…`) cancels units of the order placed last among those of the same
 //!   customer whose lines with that SKU and price still hold enough of them.
+//! * An invoice of which a row cannot be read is rejected as a whole: an order of some of its lines
+//!   is not what was sold. Of a credit note only that row is.
 //! * Everything else is rejected, with a reason.
 //! * After the last step of an order comes its life, if lives are asked for.
 //!
 //! The plan depends on the file alone, so a second run sends the same requests with the same ids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::life::Life;
 use super::placed::{LiveLine, Placed};
-use super::reject::Reject;
-use super::row::{Price, Row};
+use super::reject::{Reject, RejectedRow};
+use super::row::{Price, Row, Rows, UnreadRow};
 
 /// Stock codes that stand for carriage.
 const SHIPPING_CODES: [&str; 3] = ["POST", "DOT", "C2"];
@@ -67,10 +69,12 @@ pub(crate) struct Cancellation {
 }
 
 /// Plans a whole file, in its order; with `lives`, also what becomes of the orders.
-pub(crate) fn plan(rows: Vec<Row>, lives: bool) -> Vec<Step> {
+pub(crate) fn plan(rows: Rows, lives: bool) -> Vec<Step> {
+    let mut planner = Planner::default();
+    let incomplete = planner.unread(rows.unread);
     let mut invoices: HashMap<Arc<str>, Vec<Row>> = HashMap::new();
     let mut order: Vec<Item> = Vec::new();
-    for row in rows {
+    for row in rows.read {
         if row.invoice.starts_with('C') {
             order.push(Item::CreditNote(row));
             continue;
@@ -81,12 +85,17 @@ pub(crate) fn plan(rows: Vec<Row>, lives: bool) -> Vec<Step> {
         }
         invoice.push(row);
     }
-    let mut planner = Planner::default();
     for item in order {
         match item {
             Item::CreditNote(row) => planner.credit_note(row),
             Item::Invoice(number) => {
-                planner.invoice(number.clone(), invoices.remove(&number).unwrap_or_default());
+                let rows = invoices.remove(&number).unwrap_or_default();
+                if incomplete.contains(&number) {
+                    let text = "another row of the invoice cannot be read";
+                    planner.reject_all(rows, "INVOICE_INCOMPLETE", text);
+                } else {
+                    planner.invoice(number, rows);
+                }
             }
         }
     }
@@ -127,6 +136,20 @@ struct Planner {
 }
 
 impl Planner {
+    /// Rejects rows that cannot be read; returns the invoices that are not whole without them.
+    fn unread(&mut self, rows: Vec<UnreadRow>) -> HashSet<Arc<str>> {
+        let mut incomplete = HashSet::new();
+        for row in rows {
+            incomplete.extend(row.invoice().cloned());
+            self.steps.push(Step::Reject(Reject {
+                reason: row.reason(),
+                text: row.text(),
+                row: RejectedRow::Unread(row),
+            }));
+        }
+        incomplete
+    }
+
     fn invoice(&mut self, number: Arc<str>, rows: Vec<Row>) {
         let refusal = if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
             Some((
@@ -260,7 +283,7 @@ impl Planner {
 
     fn reject(&mut self, row: Row, reason: &'static str, text: &str) {
         self.steps.push(Step::Reject(Reject {
-            row,
+            row: RejectedRow::Read(row),
             reason,
             text: text.to_owned(),
         }));
@@ -274,7 +297,7 @@ mod tests {
 
     fn steps(body: &str) -> Vec<String> {
         let file = format!("{}\n{body}", row::HEADER.join(","));
-        let rows = row::parse(file.as_bytes()).expect("rows");
+        let rows = row::parse("f", file.as_bytes(), 100).expect("rows");
         plan(rows, false)
             .iter()
             .filter_map(|step| {
@@ -287,7 +310,7 @@ mod tests {
                         i.total
                     ),
                     Step::Cancel(c) => format!("cancel {} {:?}", c.order, c.items),
-                    Step::Reject(r) => format!("reject {} {}", r.row.number, r.reason),
+                    Step::Reject(r) => format!("reject {} {}", r.row.number(), r.reason),
                     Step::Live(_) => return None,
                 })
             })
@@ -332,6 +355,27 @@ mod tests {
                 "cancel 2 []",
                 "reject 7 CREDIT_WITHOUT_MATCH",
                 "reject 8 CREDIT_WITHOUT_CUSTOMER"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_costs_its_invoice_and_no_other() {
+        let steps = steps(
+            "1,A,a,1,2010-12-01 08:00:00,1.00,7.0,X\n\
+             1,B,b,1,2010-02-31 08:00:00,1.00,7.0,X\n\
+             2,A,a,2,2010-12-01 08:01:00,1.00,7.0,X\n\
+             C3,A,a,-1,2010-02-31 08:00:00,1.00,7.0,X\n\
+             C3,A,a,-1,2010-12-02 08:00:00,1.00,7.0,X\n",
+        );
+        assert_eq!(
+            steps,
+            [
+                "reject 2 DATE_INVALID",
+                "reject 4 DATE_INVALID",
+                "reject 1 INVOICE_INCOMPLETE",
+                "place 2 1 lines 0 shipping 200",
+                "cancel 2 [(1, 1)]",
             ]
         );
     }

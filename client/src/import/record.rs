@@ -1,10 +1,10 @@
 //! Records of a CSV file, each of bounded size.
 //!
-//! Whatever the file holds, a record that is too long, has an open quote or is not UTF-8 is one
-//! fault, and the next record is read as ever.
+//! A record that is too long, has an open quote or is not UTF-8 is broken; the next one is read as if
+//! nothing had happened.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 /// Bytes of a record. A row of a real file has about 100; the service takes no text of this size.
 const BYTES_MAX: usize = 4 * 1024;
@@ -87,7 +87,9 @@ impl<R: BufRead> Records<R> {
                 let Some(line) = self.read_line()? else { break };
                 self.ahead.push_back(line);
             }
-            let Some(line) = self.ahead.get(read) else { break };
+            let Some(line) = self.ahead.get(read) else {
+                break;
+            };
             if line.cut || bytes.len() + line.bytes.len() >= BYTES_MAX {
                 break;
             }
@@ -107,33 +109,19 @@ impl<R: BufRead> Records<R> {
 
     /// Reads to the end of the line, and keeps no more than the bound.
     fn read_line(&mut self) -> io::Result<Option<Line>> {
-        let mut line = Line {
-            bytes: Vec::new(),
-            cut: false,
-        };
-        let mut any = false;
-        loop {
-            let available = self.input.fill_buf()?;
-            if available.is_empty() {
-                break;
-            }
-            any = true;
-            let end = available.iter().position(|byte| *byte == b'\n');
-            let part = available.get(..end.unwrap_or(available.len()));
-            let part = part.unwrap_or_default();
-            let kept = part.len().min(BYTES_MAX - line.bytes.len());
-            line.bytes.extend_from_slice(part.get(..kept).unwrap_or_default());
-            line.cut |= kept < part.len();
-            let read = end.map_or(part.len(), |end| end + 1);
-            self.input.consume(read);
-            if end.is_some() {
-                break;
-            }
+        let mut bytes = Vec::new();
+        let mut bounded = Read::by_ref(&mut self.input).take(BYTES_MAX as u64 + 1);
+        if bounded.read_until(b'\n', &mut bytes)? == 0 {
+            return Ok(None);
         }
-        if line.bytes.last() == Some(&b'\r') {
-            line.bytes.pop();
+        let ended = bytes.pop_if(|last| *last == b'\n').is_some();
+        let cut = !ended && bytes.len() > BYTES_MAX;
+        if cut {
+            bytes.truncate(BYTES_MAX);
+            self.input.skip_until(b'\n')?;
         }
-        Ok(any.then_some(line))
+        bytes.pop_if(|last| *last == b'\r');
+        Ok(Some(Line { bytes, cut }))
     }
 }
 

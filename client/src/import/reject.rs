@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::act::LifeStep;
 use super::moment::rfc3339;
-use super::row::{HEADER, Price, Row};
+use super::row::{HEADER, Price, Row, UnreadRow};
 use crate::error::Error;
 
 /// The service refused a request.
@@ -19,9 +19,61 @@ pub(super) const AFTER_REFUSAL: &str = "AFTER_REFUSAL";
 /// A row that is not imported.
 #[derive(Debug)]
 pub(crate) struct Reject {
-    pub(crate) row: Row,
+    pub(crate) row: RejectedRow,
     pub(crate) reason: &'static str,
     pub(crate) text: String,
+}
+
+#[derive(Debug)]
+pub(crate) enum RejectedRow {
+    Read(Row),
+    Unread(UnreadRow),
+}
+
+impl RejectedRow {
+    pub(crate) fn number(&self) -> u32 {
+        match self {
+            Self::Read(row) => row.number,
+            Self::Unread(row) => row.number,
+        }
+    }
+
+    /// What its order, or its invoice, is called; empty where that cannot be read.
+    pub(crate) fn invoice(&self) -> Arc<str> {
+        match self {
+            Self::Read(row) => Arc::clone(&row.invoice),
+            Self::Unread(row) => row.invoice().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// As many cells as the header has.
+    fn cells(&self) -> Vec<String> {
+        match self {
+            Self::Read(row) => cells(row),
+            Self::Unread(row) => {
+                let cells = row.cells.iter().map(ToString::to_string);
+                let missing = std::iter::repeat_with(String::new);
+                cells.chain(missing).take(HEADER.len()).collect()
+            }
+        }
+    }
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let price = match row.price {
+        Price::Pence(pence) => format!("{pence}p"),
+        Price::SubPenny => "below a penny".to_owned(),
+    };
+    vec![
+        row.invoice.to_string(),
+        row.sku.to_string(),
+        row.title.to_string(),
+        row.quantity.to_string(),
+        rfc3339(row.time),
+        price,
+        row.customer.to_string(),
+        row.country.to_string(),
+    ]
 }
 
 /// A step of a life that was not accepted.
@@ -57,24 +109,9 @@ impl Rejects {
     }
 
     pub(super) fn row(&mut self, reject: &Reject) -> Result<(), Error> {
-        let row = &reject.row;
-        let price = match row.price {
-            Price::Pence(pence) => format!("{pence}p"),
-            Price::SubPenny => "below a penny".to_owned(),
-        };
-        self.write([
-            &row.number.to_string(),
-            &*row.invoice,
-            &row.sku,
-            &row.title,
-            &row.quantity.to_string(),
-            &rfc3339(row.time),
-            &price,
-            &row.customer,
-            &row.country,
-            reject.reason,
-            &reject.text,
-        ])
+        let number = [reject.row.number().to_string()].into_iter();
+        let why = [reject.reason.to_owned(), reject.text.clone()];
+        self.write(number.chain(reject.row.cells()).chain(why))
     }
 
     /// A step stands under its order, with the command for a title; it has no row of the file.

@@ -1,10 +1,14 @@
 //! Rows of an invoice file, as they stand in it.
 
-use std::io::{BufReader, Read};
+use std::collections::HashSet;
+use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::record::{Broken, Record, Records};
+use super::source;
 use crate::error::Error;
+use crate::number::thousands;
 
 /// The columns, in the order in which an importable file has them.
 pub(crate) const HEADER: [&str; 8] = [
@@ -52,75 +56,198 @@ impl Row {
             Price::SubPenny => None,
         }
     }
+
+    /// Whether sums over many such rows stay exact.
+    fn is_within_bounds(&self) -> bool {
+        let bounded = |number: i64| (-VALUE_MAX..=VALUE_MAX).contains(&number);
+        let price = match self.price {
+            Price::Pence(pence) => bounded(pence) && self.value().is_some_and(bounded),
+            Price::SubPenny => true,
+        };
+        price && bounded(self.quantity)
+    }
 }
 
-/// Reads all rows of a CSV file, plain or compressed with zstd (`.zst`).
+/// A row that cannot be read.
+#[derive(Clone, Debug)]
+pub(crate) struct UnreadRow {
+    /// 1 for the first row after the header.
+    pub(crate) number: u32,
+    /// As many as the row has.
+    pub(crate) cells: Vec<Arc<str>>,
+    pub(crate) fault: Fault,
+}
+
+/// Why a row cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    TooLong,
+    OpenQuote,
+    NotUtf8,
+    Columns,
+    Quantity,
+    Date,
+    Price,
+    /// Quantity times price is beyond [`VALUE_MAX`].
+    Value,
+}
+
+/// Largest quantity of a row, and largest price and value in pence: ten thousand million pounds.
+/// Five million rows of it can be added up.
+const VALUE_MAX: i64 = 1_000_000_000_000;
+
+/// All rows of a file, in its order.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) read: Vec<Row>,
+    pub(crate) unread: Vec<UnreadRow>,
+}
+
+impl Rows {
+    pub(crate) fn len(&self) -> u64 {
+        (self.read.len() + self.unread.len()) as u64
+    }
+}
+
+/// Reads all rows of a CSV file, plain or compressed with zstd.
 ///
 /// # Errors
-/// The first row that cannot be read, by its number; nothing is imported from a file that is not
-/// whole.
-pub(crate) fn read(path: &Path) -> Result<Vec<Row>, Error> {
-    let name = path.display();
-    let storage = |error| Error::storage(format!("read {name}"))(error);
-    let file = std::fs::File::open(path).map_err(storage)?;
-    let reader: Box<dyn Read> = if path.extension().is_some_and(|e| e == "zst") {
-        Box::new(zstd::stream::read::Decoder::new(file).map_err(storage)?)
-    } else {
-        Box::new(BufReader::new(file))
-    };
-    parse(reader).map_err(|problem| Error::Rejected(format!("failed to read {name}: {problem}")))
+/// When the file cannot be opened, has another format or header, or has more than `max` rows.
+pub(crate) fn read(path: &Path, max: u32) -> Result<Rows, Error> {
+    parse(&path.display().to_string(), source::open(path)?, max)
 }
 
-pub(super) fn parse(reader: impl Read) -> Result<Vec<Row>, String> {
-    let mut csv = csv::Reader::from_reader(reader);
-    let header = csv.headers().map_err(|error| error.to_string())?;
-    if header.iter().ne(HEADER) {
-        return Err(format!("the first line must be {}", HEADER.join(",")));
+pub(super) fn parse(name: &str, input: impl BufRead, max: u32) -> Result<Rows, Error> {
+    let mut records = Records::new(input);
+    let mut next = || {
+        let next = records.next();
+        next.map_err(Error::storage(format!("read {name}")))
+    };
+    let header = next()?.map(|header| header.cells).unwrap_or_default();
+    if header.iter().ne(&HEADER) {
+        return Err(Error::Rejected(format!(
+            "the first line of {name} is not the header of an invoice file\n\
+             next: write {} as the first line, with the columns in this order",
+            HEADER.join(",")
+        )));
     }
     let mut words = Words::default();
-    let mut rows = Vec::new();
-    let mut record = csv::StringRecord::new();
+    let mut rows = Rows::default();
     let mut number = 0_u32;
-    while csv
-        .read_record(&mut record)
-        .map_err(|error| format!("row {}: {error}", number + 1))?
-    {
+    while let Some(record) = next()? {
+        if number == max {
+            return Err(Error::Rejected(format!(
+                "{name} has more than {} rows; nothing was imported\n\
+                 next: split the file between two days, or raise --max-rows and have 500 bytes of \
+                 memory for each row",
+                thousands(max.into())
+            )));
+        }
         number += 1;
-        let row = row(number, &record, &mut words);
-        rows.push(row.map_err(|problem| format!("row {number}: {problem}"))?);
+        match row(number, &record, &mut words) {
+            Ok(row) => rows.read.push(row),
+            Err(fault) => rows.unread.push(UnreadRow {
+                number,
+                cells: record.cells.iter().map(|cell| words.share(cell)).collect(),
+                fault,
+            }),
+        }
     }
     Ok(rows)
 }
 
-fn row(number: u32, record: &csv::StringRecord, words: &mut Words) -> Result<Row, String> {
-    let field = |index: usize| record.get(index).unwrap_or_default();
-    let quantity = field(3)
-        .parse()
-        .map_err(|_invalid| format!("Quantity {:?} is not a number of units", field(3)))?;
-    let time = time(field(4)).ok_or_else(|| {
-        format!(
-            "InvoiceDate {:?} is not a time such as 2010-12-01 08:26:00",
-            field(4)
-        )
-    })?;
-    let price = price(field(5))
-        .ok_or_else(|| format!("UnitPrice {:?} is not a price such as 2.55", field(5)))?;
-    Ok(Row {
-        number,
-        invoice: words.share(field(0)),
-        sku: words.share(field(1)),
-        title: words.share(field(2).trim()),
+fn row(number: u32, record: &Record, words: &mut Words) -> Result<Row, Fault> {
+    match record.broken {
+        Some(Broken::TooLong) => return Err(Fault::TooLong),
+        Some(Broken::OpenQuote) => return Err(Fault::OpenQuote),
+        Some(Broken::NotUtf8) => return Err(Fault::NotUtf8),
+        None => {}
+    }
+    let [
+        invoice,
+        sku,
+        title,
         quantity,
-        time,
+        date,
         price,
-        customer: words.share(field(6).trim_end_matches(".0")),
-        country: words.share(field(7)),
-    })
+        customer,
+        country,
+    ] = &record.cells[..]
+    else {
+        return Err(Fault::Columns);
+    };
+    let row = Row {
+        number,
+        invoice: words.share(invoice),
+        sku: words.share(sku),
+        title: words.share(title.trim()),
+        quantity: quantity.parse().map_err(|_invalid| Fault::Quantity)?,
+        time: time(date).ok_or(Fault::Date)?,
+        price: self::price(price).ok_or(Fault::Price)?,
+        customer: words.share(customer.trim_end_matches(".0")),
+        country: words.share(country),
+    };
+    if row.is_within_bounds() {
+        Ok(row)
+    } else {
+        Err(Fault::Value)
+    }
+}
+
+impl UnreadRow {
+    /// The invoice that the row belongs to; unknown when the row was cut within its first cell.
+    pub(crate) fn invoice(&self) -> Option<&Arc<str>> {
+        let cut = self.fault == Fault::TooLong && self.cells.len() == 1;
+        self.cells.first().filter(|_| !cut)
+    }
+
+    pub(crate) fn reason(&self) -> &'static str {
+        match self.fault {
+            Fault::TooLong => "ROW_TOO_LONG",
+            Fault::OpenQuote | Fault::NotUtf8 | Fault::Columns => "ROW_MALFORMED",
+            Fault::Quantity => "QUANTITY_INVALID",
+            Fault::Date => "DATE_INVALID",
+            Fault::Price => "PRICE_INVALID",
+            Fault::Value => "VALUE_TOO_LARGE",
+        }
+    }
+
+    /// What is wrong with it, for people.
+    pub(crate) fn text(&self) -> String {
+        let cell = |index: usize| self.cells.get(index).map_or("", |cell| &**cell);
+        match self.fault {
+            Fault::TooLong => "the row is longer than 4 KiB".to_owned(),
+            Fault::OpenQuote => "a quoted cell of the row never ends".to_owned(),
+            Fault::NotUtf8 => "the row is not UTF-8; convert the file, for example with \
+                               `iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW.csv`"
+                .to_owned(),
+            Fault::Columns => {
+                format!(
+                    "the row has {} columns instead of {}",
+                    self.cells.len(),
+                    HEADER.len()
+                )
+            }
+            Fault::Quantity => format!("Quantity {:?} is not a number of units", cell(3)),
+            Fault::Date => {
+                format!(
+                    "InvoiceDate {:?} is not a time such as 2010-12-01 08:26:00",
+                    cell(4)
+                )
+            }
+            Fault::Price => format!("UnitPrice {:?} is not a price such as 2.55", cell(5)),
+            Fault::Value => format!(
+                "{} units at {} are beyond the limit of 10,000,000,000.00",
+                cell(3),
+                cell(5)
+            ),
+        }
+    }
 }
 
 /// The same word is kept once: half a million rows have few different ones.
 #[derive(Default)]
-struct Words(std::collections::HashSet<Arc<str>>);
+struct Words(HashSet<Arc<str>>);
 
 impl Words {
     fn share(&mut self, word: &str) -> Arc<str> {
@@ -187,9 +314,60 @@ mod tests {
         assert_eq!(time("yesterday"), None);
     }
 
+    fn rows(body: &str) -> Rows {
+        let file = format!("{}\n{body}", HEADER.join(","));
+        parse("invoices.csv", file.as_bytes(), 100).expect("rows")
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_set_aside_with_its_fault() {
+        let rows = rows(
+            "1,A,a,1,2010-12-01 08:26:00,1.00,7.0,X\n\
+             2,A,a,one,2010-12-01 08:26:00,1.00,7.0,X\n\
+             3,A,a,1,2010-02-31 08:26:00,1.00,7.0,X\n\
+             4,A,a,1,2010-12-01 08:26:00,cheap,7.0,X\n\
+             5,A,a,1,2010-12-01 08:26:00\n\
+             6,A,a,9223372036854775807,2010-12-01 08:26:00,1.00,7.0,X\n\
+             7,A,a,1000000,2010-12-01 08:26:00,9999999.00,7.0,X\n\
+             8,A,a,1,2010-12-01 08:26:00,1.00,7.0,X\n",
+        );
+        let read: Vec<&str> = rows.read.iter().map(|row| &*row.invoice).collect();
+        assert_eq!(read, ["1", "8"]);
+        let faults: Vec<_> = rows
+            .unread
+            .iter()
+            .map(|row| (row.number, row.fault))
+            .collect();
+        assert_eq!(
+            faults,
+            [
+                (2, Fault::Quantity),
+                (3, Fault::Date),
+                (4, Fault::Price),
+                (5, Fault::Columns),
+                (6, Fault::Value),
+                (7, Fault::Value),
+            ]
+        );
+        assert!(rows.unread[1].text().contains("2010-02-31"));
+    }
+
+    #[test]
+    fn too_many_rows_are_refused_before_anything_is_imported() {
+        let row = "1,A,a,1,2010-12-01 08:26:00,1.00,7.0,X\n";
+        let file = format!("{}\n{}", HEADER.join(","), row.repeat(3));
+        assert_eq!(parse("f", file.as_bytes(), 3).expect("rows").len(), 3);
+        let error = parse("f", file.as_bytes(), 2)
+            .expect_err("too many")
+            .to_string();
+        for word in ["more than 2 rows", "nothing was imported", "--max-rows"] {
+            assert!(error.contains(word), "{word} is not in {error}");
+        }
+    }
+
     #[test]
     fn another_header_is_refused() {
-        let error = parse("a,b\n1,2\n".as_bytes()).expect_err("refused");
-        assert!(error.contains("InvoiceNo"), "{error}");
+        let error = parse("f", "a,b\n1,2\n".as_bytes(), 9).expect_err("refused");
+        assert!(error.to_string().contains("InvoiceNo"), "{error}");
     }
 }

@@ -60,7 +60,10 @@ fn text(name: &str, start: &[u8], mut reader: Box<dyn Read>) -> Result<Box<dyn B
 fn other_format(start: &[u8]) -> Option<(&'static str, &'static str)> {
     let utf16 = UTF16_MARKS.iter().any(|mark| start.starts_with(mark)) || start.contains(&0);
     if start.starts_with(GZIP) {
-        Some(("compressed with gzip", "decompress it with `gunzip -k FILE`"))
+        Some((
+            "compressed with gzip",
+            "decompress it with `gunzip -k FILE`",
+        ))
     } else if start.starts_with(ZIP) {
         Some((
             "a ZIP archive or an Excel workbook",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::ledger::{Books, Ledger};
-use super::reject::{AFTER_REFUSAL, ORDER_REFUSED, REFUSED_BY_SERVICE, Rejects};
+use super::reject::{AFTER_REFUSAL, ORDER_REFUSED, REFUSED_BY_SERVICE, RejectedRow, Rejects};
 use super::request::money;
 use super::result::{Accepted, StepResult};
 use crate::error::Error;
@@ -29,6 +29,8 @@ pub(crate) struct Summary {
     /// Steps of orders' lives.
     pub(crate) steps_accepted: u64,
     pub(crate) steps_rejected: u64,
+    /// Rows that cannot be read.
+    pub(crate) rows_unread: u64,
     /// Rows and steps that the service refused, or that rest on one.
     pub(crate) refused: u64,
     /// Of all accepted commands.
@@ -77,6 +79,8 @@ impl Summary {
             StepResult::Rejected(rows) => {
                 for reject in rows {
                     self.rows_rejected += 1;
+                    let unread = matches!(reject.row, RejectedRow::Unread(_));
+                    self.rows_unread += u64::from(unread);
                     self.reject(reject.reason);
                     rejects.row(&reject)?;
                 }

@@ -2,6 +2,7 @@
 //! independent lines that read the CSV themselves.
 
 mod life;
+mod unusual;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

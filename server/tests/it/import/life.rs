@@ -351,15 +351,3 @@ fn a_life_ends_where_the_service_refuses_a_step() {
             .all(|(reason, _)| reason == "AFTER_REFUSAL")
     );
 }
-
-#[test]
-fn a_day_that_does_not_exist_stops_the_import_at_its_row() {
-    let folder = tempfile::tempdir().expect("folder");
-    let server = Server::ready(folder.path(), &[]);
-    let file = folder.path().join("invoices.csv");
-    let text = format!("{HEADER}\n1,A,a,1,2010-02-31 08:00:00,1.00,7.0,X\n");
-    std::fs::write(&file, text).expect("written");
-    let (code, out, err) = run(&mut command(&server, &file));
-    assert_eq!((code, out.as_str()), (65, ""));
-    assert!(err.contains("row 1") && err.contains("2010-02-31"), "{err}");
-}
