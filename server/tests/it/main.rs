@@ -20,4 +20,5 @@ mod readme;
 mod service;
 mod tidy;
 mod tools;
+mod tour;
 mod witness;
