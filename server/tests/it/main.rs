@@ -8,6 +8,7 @@
 )]
 
 mod client;
+mod clients;
 mod config;
 mod deadline;
 mod erasure;
