@@ -17,6 +17,7 @@ mod import;
 mod k8s;
 mod life;
 mod log;
+mod map;
 mod readme;
 mod service;
 mod tidy;

@@ -49,7 +49,7 @@ fn fetch(name: &str) -> bool {
 }
 
 /// Skips this test for want of a program; fails under `CI=true`, where all tests must run.
-fn skip(lacks: &str, how: &str) {
+pub(crate) fn skip(lacks: &str, how: &str) {
     let complete = std::env::var_os("CI").is_some_and(|ci| ci == "true");
     assert!(
         !complete,
@@ -65,7 +65,8 @@ pub(crate) fn note_skipped(lacks: &str, how: &str) {
     std::fs::write(note, format!("{lacks}\n{}\n{how}\n", test())).expect("a note");
 }
 
-fn was_found(name: &str) {
+/// Takes back what an earlier run noted: this test runs now.
+pub(crate) fn was_found(name: &str) {
     // Usually there is no note of an earlier run.
     drop(std::fs::remove_file(note(name)));
 }
