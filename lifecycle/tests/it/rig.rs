@@ -292,7 +292,7 @@ impl tracing::Subscriber for Log {
 }
 
 /// The tests of this process end with thousands of failures, which must not be printed.
-fn be_quiet() {
+pub(crate) fn be_quiet() {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| tracing::subscriber::set_global_default(Log(None)).unwrap());
 }
