@@ -114,7 +114,7 @@ async fn run(config: &Config, signals: Signals, terminal: bool) -> Result<Outcom
         .build()?;
     tokio::select! {
         outcome = supervisor.run() => Ok(outcome),
-        () = announcement.when_ready(&health) => unreachable!("it waits for ever"),
+        never = announcement.when_ready(&health) => match never {},
     }
 }
 

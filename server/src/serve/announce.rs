@@ -1,6 +1,7 @@
 //! The line that says that the service is ready, and where; on a terminal also three commands to
 //! try.
 
+use std::convert::Infallible;
 use std::io::Write as _;
 
 use lifecycle::Health;
@@ -36,7 +37,7 @@ impl Announcement {
     }
 
     /// Waits until the process is ready, says so once, and never ends.
-    pub(super) async fn when_ready(&self, health: &Health) {
+    pub(super) async fn when_ready(&self, health: &Health) -> Infallible {
         let mut snapshots = health.subscribe();
         let ready = snapshots.wait_for(|snapshot| {
             let readiness = snapshot.lookup(READINESS);

@@ -8,7 +8,7 @@ mod refusal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{Server, orders, wait_until};
+use crate::harness::{Server, orders};
 use crate::tools::run;
 
 /// A server of its own, and its client.
@@ -18,24 +18,9 @@ struct Shop {
 }
 
 impl Shop {
-    /// Opens on ports that the system chooses while the server binds them: dozens of clients take
-    /// ports of their own meanwhile.
     fn open() -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let any = ["grpc", "health", "admin"].map(|name| format!("{name}.listen=127.0.0.1:0"));
-        let mut server = Server::launch(folder.path(), &any.each_ref().map(String::as_str));
-        let told = |server: &Server, name: &str| {
-            let log = server.log();
-            let mut addresses = log.lines().filter_map(|line| line.strip_prefix("  "));
-            addresses.find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
-        };
-        wait_until("the server tells its addresses", || {
-            told(&server, "admin ").is_some()
-        });
-        let [grpc, health, admin] =
-            ["grpc ", "health ", "admin "].map(|name| told(&server, name).expect("an address"));
-        (server.grpc, server.health, server.admin) = (grpc, health, admin);
-        server.wait_ready();
+        let server = Server::ready_on_any_ports(folder.path());
         Self { folder, server }
     }
 

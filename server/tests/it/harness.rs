@@ -80,6 +80,31 @@ impl Server {
         server
     }
 
+    /// Starts it on ports that the system chooses while the server binds them, and waits until it
+    /// is ready: dozens of clients take ports of their own meanwhile.
+    pub(crate) fn ready_on_any_ports(folder: &Path) -> Self {
+        let any = ["grpc", "health", "admin"].map(|name| format!("{name}.listen=127.0.0.1:0"));
+        let mut server = Self::launch(folder, &any.each_ref().map(String::as_str));
+        let mut ready = None;
+        wait_until("the log says that the service is ready", || {
+            ready = server.ready_line();
+            ready.is_some()
+        });
+        let ready = ready.unwrap_or_default();
+        let address = |name: &str| ready[name].as_str().expect("an address").to_owned();
+        (server.grpc, server.health, server.admin) =
+            (address("grpc"), address("health"), address("admin"));
+        server
+    }
+
+    fn ready_line(&self) -> Option<serde_json::Value> {
+        let log = self.log();
+        let lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        { lines }.find(|line: &serde_json::Value| line["message"] == "ready")
+    }
+
     pub(crate) fn start(&mut self) {
         let file = |name: &str| {
             let file = File::options()
