@@ -95,3 +95,22 @@ fn a_path_that_is_gone_is_found() {
     let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the map");
     assert!(paths(&map).len() > 60, "ARCHITECTURE.md names its files");
 }
+
+#[test]
+fn the_glossary_has_the_words_of_the_house() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the map");
+    let glossary = map.split("## Glossary").nth(1).expect("a glossary");
+    for word in [
+        "commit",
+        "position",
+        "epoch",
+        "fence",
+        "generation",
+        "parked",
+        "cover",
+        "sealed",
+    ] {
+        let row = format!("| **{word}** |");
+        assert!(glossary.contains(&row), "the glossary lacks {word}");
+    }
+}
