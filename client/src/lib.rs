@@ -1,7 +1,7 @@
 //! Calling the service: the client half of the command line, and the importer of invoices.
 //!
 //! ```text
-//!   Subcommand ─▶ change, query, report, projection, import, health
+//!   Subcommand ─▶ change, query, report, read_model, import, health
 //!                      │ requests of orders.v1
 //!                   connect ─▶ the service
 //!                      │ answers, refusals
@@ -23,8 +23,8 @@ mod number;
 mod output;
 mod pages;
 mod progress;
-mod projection;
 mod query;
+mod read_model;
 mod refusal;
 mod render;
 mod report;
@@ -39,8 +39,8 @@ pub use render::table;
 use change::Change;
 use health::Healthcheck;
 use import::Import;
-use projection::Projection;
 use query::{Count, Get, History, List, Lookup};
+use read_model::ReadModel;
 use report::Report;
 use run::run;
 
@@ -71,9 +71,9 @@ pub enum Subcommand {
                       reasons."
     )]
     Import(Import),
-    /// Show the projections of a node, or rebuild one.
+    /// Show the read model of a node, or rebuild it.
     #[command(subcommand)]
-    Projection(Projection),
+    ReadModel(ReadModel),
     /// Ask a running service for its health, as grpc-health-probe does.
     #[command(
         after_help = "Example: orders healthcheck --addr 127.0.0.1:50052 --service readiness"
@@ -96,7 +96,7 @@ impl Subcommand {
             Self::History(history) => run(history).await,
             Self::Report(report) => report.run().await,
             Self::Import(import) => run(import).await,
-            Self::Projection(projection) => projection.run().await,
+            Self::ReadModel(read_model) => read_model.run().await,
             Self::Healthcheck(healthcheck) => healthcheck.run().await,
         }
     }

@@ -1,76 +1,116 @@
 //! Folds commits into one generation.
 
-use std::num::NonZeroUsize;
+mod chain;
+mod park;
+mod rows;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use event_store::Record;
-use lru::LruCache;
+use event_store::{Position, Record, StreamId};
 use order::Order;
-use proto::commit::{self, Commit, DecodeError};
+use proto::commit::{self, Commit};
 use proto::row::Row;
-use read_model::{Cause, Changes, Checkpoint, Error, Generation, Mark, Parked, keys};
+use read_model::{Cause, Changes, Checkpoint, Error, Generation, Mark, Scan, keys};
 
-use crate::project::{Batch, Projection};
+use crate::project::{Change, FOLD, Keys, Projections};
+use rows::Rows;
 
-/// Rows kept decoded. An order is mostly changed again soon after it was created.
-const CACHED_ROWS: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+pub use chain::{Doubt, follows_in};
+use chain::{Unfoldable, follows};
+pub use park::Retried;
+
+/// How a folder writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Small atomic batches, each with the checkpoint and the digest: for a view that serves.
+    Live,
+    /// Single writes in the order of the keys, the checkpoint and the digest at the end: for a
+    /// generation that nobody reads yet.
+    Build,
+}
 
 /// Folds commits of one log into one generation, in order.
-pub struct Folder<P: Projection> {
-    projection: Arc<P>,
+pub struct Folder {
+    projections: Projections,
     generation: Arc<Generation>,
+    mode: Mode,
+    /// The build of this program: another one tries parked orders again.
+    program: Arc<str>,
     checkpoint: Checkpoint,
-    rows: LruCache<String, Cached>,
-    /// Orders whose rows were folded since they were last encoded: several commits, one encoding.
-    unencoded: Vec<String>,
+    /// How far the log was read: like the checkpoint, but past holes, which have no commit.
+    reached: BTreeMap<u32, u64>,
+    rows: Rows,
     changes: Changes,
     parked: u64,
+    scan: Option<Scan>,
+    /// Whether anything was folded since the last write.
+    news: bool,
 }
 
-#[derive(Clone)]
-struct Cached {
-    row: Row,
-    encoded: bool,
+/// What became of a record.
+#[derive(Debug)]
+#[must_use]
+pub enum Folded {
+    /// It is folded, or its order is parked, or it was folded before.
+    Done,
+    /// It does not follow the order's row. Only the order's stream in the log can tell whether the
+    /// log is broken or the row: the caller asks, and goes on with [`Folder::settle`].
+    Doubtful(Doubt),
 }
 
-/// A commit that cannot be folded.
-struct Unfoldable {
-    cause: Cause,
-    detail: String,
-}
-
-impl<P: Projection> Folder<P> {
+impl Folder {
     /// Goes on where the generation's checkpoint is; a new generation begins at the start of the
     /// log `identity`.
     ///
     /// # Errors
-    /// [`Error::Damaged`].
+    /// [`Error`].
     pub fn new(
-        projection: Arc<P>,
+        projections: Projections,
         generation: Arc<Generation>,
         identity: [u8; 16],
+        mode: Mode,
     ) -> Result<Self, Error> {
         let checkpoint = generation.checkpoint()?;
-        let parked = generation.prefix(&[keys::PARKED]).count() as u64;
+        let checkpoint = checkpoint.unwrap_or_else(|| Checkpoint::start(FOLD, identity));
+        let parked = generation
+            .prefix(&[keys::PARKED])
+            .try_fold(0_u64, |n, it| it.map(|_parked| n.saturating_add(1)))?;
         Ok(Self {
-            projection,
+            projections,
             generation,
-            checkpoint: checkpoint.unwrap_or_else(|| Checkpoint {
-                identity,
-                ..Checkpoint::default()
-            }),
-            rows: LruCache::new(CACHED_ROWS),
-            unencoded: Vec::new(),
+            mode,
+            program: "".into(),
+            reached: checkpoint.positions(),
+            checkpoint,
+            rows: Rows::new(),
             changes: Changes::default(),
             parked,
+            scan: None,
+            news: false,
         })
     }
 
-    /// Up to where was folded, changes not yet written included.
+    /// Names the build of the program, which is kept with every order that it parks.
+    #[must_use]
+    pub fn with_program(mut self, program: Arc<str>) -> Self {
+        self.program = program;
+        self
+    }
+
+    /// Up to where was folded, changes not yet written included. Its digest is that of the last
+    /// write.
     #[must_use]
     pub const fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
+    }
+
+    /// How far the log was read, by partition: at least up to the checkpoint.
+    #[must_use]
+    pub const fn reached(&self) -> &BTreeMap<u32, u64> {
+        &self.reached
     }
 
     /// The generation that is folded into.
@@ -82,13 +122,25 @@ impl<P: Projection> Folder<P> {
     /// Keys not yet written.
     #[must_use]
     pub fn pending_keys(&self) -> usize {
-        self.changes.len().saturating_add(self.unencoded.len())
+        self.changes.len().saturating_add(self.rows.unwritten())
     }
 
     /// Bytes of the changes not yet written, without the rows in the cache, whose number is bounded.
     #[must_use]
     pub const fn pending_bytes(&self) -> usize {
         self.changes.bytes()
+    }
+
+    /// How it writes now.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether anything was folded since the last write.
+    #[must_use]
+    pub const fn has_news(&self) -> bool {
+        self.news
     }
 
     /// Orders parked.
@@ -100,284 +152,270 @@ impl<P: Projection> Folder<P> {
     /// Folds one record. A record at or before the checkpoint changes nothing.
     ///
     /// # Errors
-    /// [`Error::Damaged`]: the view's, never the record's; a record that cannot be folded parks its
-    /// order.
-    pub fn fold(&mut self, record: &Record) -> Result<(), Error> {
-        let position = record.position;
-        let mark = self.checkpoint.partitions.get(&position.partition).copied();
-        if mark.is_some_and(|mark| mark.sequence >= position.sequence) {
+    /// [`Error`]: the view's, never the record's; a record that cannot be folded parks its order.
+    pub fn fold(&mut self, record: &Record) -> Result<Folded, Error> {
+        if self.has_read(record.position) {
+            return Ok(Folded::Done);
+        }
+        match self.fold_order(record)? {
+            Ok(record_time) => {
+                self.advance(record, record_time);
+                Ok(Folded::Done)
+            }
+            Err(doubt) => Ok(Folded::Doubtful(doubt)),
+        }
+    }
+
+    /// Ends a doubt for which the log's own stream shows the break: the order is parked.
+    pub fn settle(&mut self, doubt: Doubt) {
+        self.park_at(&doubt.record, Some(doubt.record_time), doubt.unfoldable);
+        self.advance(&doubt.record, Some(doubt.record_time));
+    }
+
+    /// Passes over a hole of the log. The order it belongs to is parked, where that is known;
+    /// otherwise its next commit will not follow, and park it.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn pass_over(
+        &mut self,
+        position: Position,
+        stream: Option<&StreamId>,
+    ) -> Result<(), Error> {
+        if self.has_read(position) {
             return Ok(());
         }
-        let record_time = self.fold_order(record)?;
-        let last = mark.map_or(0, |mark| mark.record_time);
-        self.checkpoint.partitions.insert(
-            position.partition,
-            Mark {
-                sequence: position.sequence,
-                commit_id: record.commit_id.0,
-                record_time: record_time.unwrap_or(last),
-            },
-        );
+        tracing::error!(%position, ?stream, "the log has lost a record, or holds it damaged");
+        if let Some(stream) = stream {
+            self.park_hole(position, stream)?;
+        }
+        self.reached.insert(position.partition, position.sequence);
+        self.news = true;
         Ok(())
     }
 
-    /// Writes what is pending, with the checkpoint, in one atomic batch.
+    fn has_read(&self, position: Position) -> bool {
+        let reached = self.reached.get(&position.partition).copied();
+        reached.unwrap_or(0) >= position.sequence
+    }
+
+    fn advance(&mut self, record: &Record, record_time: Option<i64>) {
+        let Position {
+            partition,
+            sequence,
+        } = record.position;
+        let last = self.checkpoint.partitions.get(&partition);
+        let last = last.map_or(0, |mark| mark.record_time);
+        let mark = Mark {
+            sequence,
+            commit_id: record.commit_id.0,
+            record_time: record_time.unwrap_or(last),
+        };
+        self.checkpoint.partitions.insert(partition, mark);
+        self.reached.insert(partition, sequence);
+        self.news = true;
+    }
+
+    /// Writes what is pending, with the checkpoint: live in one atomic batch.
     ///
     /// # Errors
-    /// [`Error::Damaged`].
+    /// [`Error`].
     pub fn write(&mut self) -> Result<(), Error> {
-        let changes = self.take_changes();
-        self.generation.apply(changes, &self.checkpoint)
+        self.encode_rows();
+        self.news = false;
+        let changes = std::mem::take(&mut self.changes);
+        match self.mode {
+            Mode::Live => {
+                let scan = self.scan.as_mut();
+                self.generation.apply(changes, &mut self.checkpoint, scan)
+            }
+            Mode::Build => self.generation.load(changes),
+        }
     }
 
-    /// Writes what is pending one by one, without the checkpoint; for a generation being built.
+    /// Ends a build: everything, then the checkpoint with its digest, on disk. What follows is
+    /// written live.
     ///
     /// # Errors
-    /// [`Error::Damaged`].
-    pub fn load(&mut self) -> Result<(), Error> {
-        let changes = self.take_changes();
-        self.generation.load(changes)
-    }
-
-    /// Ends a build: everything, then the checkpoint, on disk.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`].
+    /// [`Error`].
     pub fn seal(&mut self) -> Result<(), Error> {
-        self.load()?;
-        self.generation.seal(&self.checkpoint)
+        self.write()?;
+        self.generation.seal(&mut self.checkpoint)?;
+        self.mode = Mode::Live;
+        Ok(())
     }
 
-    fn take_changes(&mut self) -> Changes {
-        for order_id in std::mem::take(&mut self.unencoded) {
-            // One that is not there was pushed out of the cache, and encoded then.
-            if let Some(cached) = self.rows.peek_mut(&order_id)
-                && !cached.encoded
-            {
-                cached.encoded = true;
-                let encoded = encode(&cached.row);
-                self.keep(&order_id, encoded);
+    /// Reads up to `limit` entries more of a scan, and begins one where there is none. At the end
+    /// its sum must be the digest of the checkpoint. Only between two writes.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it is another, or a value cannot be read.
+    pub fn scan(&mut self, limit: usize) -> Result<ControlFlow<()>, Error> {
+        let scan = self.scan.get_or_insert_default();
+        let flow = scan.advance(&self.generation, limit)?;
+        if flow.is_break() {
+            let (found, expected) = (scan.digest(), self.checkpoint.digest);
+            self.scan = None;
+            if found != expected {
+                let cause = format!("its data have the digest {found}, its checkpoint {expected}");
+                return Err(self.generation.damaged(&cause));
             }
         }
-        std::mem::take(&mut self.changes)
+        Ok(flow)
     }
 
-    fn keep(&mut self, order_id: &str, encoded: Result<Vec<u8>, Parked>) {
-        match encoded {
-            Ok(bytes) => self.changes.put(keys::row(order_id), bytes),
-            Err(parked) => self.park_first(order_id, &parked),
+    fn encode_rows(&mut self) {
+        for (key, written) in self.rows.take_unwritten(self.mode) {
+            self.put_row(key, written);
         }
     }
 
     /// Folds into the order; answers the commit's record time where it could be read.
-    fn fold_order(&mut self, record: &Record) -> Result<Option<i64>, Error> {
+    fn fold_order(&mut self, record: &Record) -> Result<Result<Option<i64>, Doubt>, Error> {
         let order_id = record.stream.as_str();
         if let Some(mut parked) = self.parked_order(order_id)? {
             parked.push_behind(record.position.to_string());
-            self.park(order_id, &parked);
-            return Ok(None);
+            self.put_parked(order_id, &parked);
+            return Ok(Ok(None));
         }
-        let commit = match commit::decode(&record.payload) {
+        let commit = match decode(record) {
             Ok(commit) => commit,
-            Err(error) => {
-                self.park_at(record, None, Unfoldable::undecodable(&error));
-                return Ok(None);
-            }
-        };
-        let record_time = Some(commit.record_time.micros());
-        let row = match self.row(order_id)? {
-            Ok(row) => row,
             Err(unfoldable) => {
-                self.park_at(record, record_time, unfoldable);
-                return Ok(record_time);
+                self.park_at(record, None, unfoldable);
+                return Ok(Ok(None));
             }
         };
-        let row_so_far = row.as_ref().map(|cached| &cached.row);
-        if let Err(unfoldable) = follows(order_id, row_so_far, &commit) {
-            if let Some(cached) = row {
-                self.cache(order_id, cached);
-            }
-            self.park_at(record, record_time, unfoldable);
-            return Ok(record_time);
+        let record_time = commit.record_time.micros();
+        let generation = Arc::clone(&self.generation);
+        let row = self.row(order_id)?;
+        if let Err(cause) = is_before(row, record) {
+            return Err(generation.damaged(&cause));
         }
-        // A panic leaves half of the commit behind in this order's keys; the order is parked, and
-        // says so. To stop all others for it would help nobody. What is encoded nowhere yet would be
-        // lost with it.
-        let spare = row.as_ref().filter(|cached| !cached.encoded).cloned();
-        match catch_unwind(AssertUnwindSafe(|| self.apply(record, &commit, row))) {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(unfoldable))) => self.park_at(record, record_time, unfoldable),
-            Ok(Err(error)) => return Err(error),
-            Err(_panic) => {
-                if let Some(before) = spare {
-                    self.cache(order_id, before);
-                }
-                let detail = "folding the commit panicked".to_owned();
-                let cause = Cause::Fold;
-                self.park_at(record, record_time, Unfoldable { cause, detail });
-            }
+        if let Err(unfoldable) = follows(row, &commit) {
+            let record = record.clone();
+            return Ok(Err(Doubt {
+                record,
+                record_time,
+                unfoldable,
+            }));
         }
-        Ok(record_time)
+        if let Err(unfoldable) = self.apply(record, &commit)? {
+            self.park_at(record, Some(record_time), unfoldable);
+        }
+        Ok(Ok(Some(record_time)))
     }
 
-    fn apply(
-        &mut self,
-        record: &Record,
-        commit: &Commit,
-        cached: Option<Cached>,
-    ) -> Result<Result<(), Unfoldable>, Error> {
+    /// Evolves the order once and lets every projection add its keys. They join what is pending only
+    /// after all of them have returned.
+    fn apply(&mut self, record: &Record, commit: &Commit) -> Result<Result<(), Unfoldable>, Error> {
         let order_id = record.stream.as_str();
-        let listed = cached.as_ref().is_some_and(|cached| !cached.encoded);
-        let row = cached.map(|cached| cached.row);
-        let before = row
-            .as_ref()
-            .map(|row| self.projection.before(order_id, &row.order));
-        let mut order: Option<Order> = row.map(|row| row.order);
-        commit::apply(&mut order, commit);
-        let Some(order) = order else {
-            return Ok(Err(Unfoldable {
-                cause: Cause::Gap,
-                detail: "the first event is not OrderCreated".to_owned(),
-            }));
+        let before = self.rows.get(order_id).map(|row| &row.order);
+        let projections = &self.projections;
+        let evolved = catch_unwind(AssertUnwindSafe(|| {
+            evolve(projections, order_id, before, commit)
+        }));
+        let (after, projected) = match evolved {
+            Ok(Some(evolved)) => evolved,
+            Ok(None) => {
+                let detail = "the first event is not OrderCreated".to_owned();
+                return Ok(Err(Unfoldable::new(Cause::Gap, detail)));
+            }
+            Err(_panic) => {
+                let detail = "folding the commit panicked".to_owned();
+                return Ok(Err(Unfoldable::new(Cause::Fold, detail)));
+            }
         };
         let row = Row {
             order_id: commit.order_id.clone(),
-            order,
+            order: after,
             position: (record.position.partition, record.position.sequence),
             chain_hash: commit::hash(&record.payload),
         };
-        let mut batch = Batch::new(&self.generation, &mut self.changes);
-        self.projection
-            .project(before, &row.order, commit, &mut batch)?;
-        if !listed {
-            self.unencoded.push(order_id.to_owned());
+        if !rows::is_sealed(&row.order) {
+            let detail = "the commit holds personal data in the clear".to_owned();
+            return Ok(Err(Unfoldable::new(Cause::Undecodable, detail)));
         }
-        let encoded = false;
-        self.cache(order_id, Cached { row, encoded });
+        projected.merge_into(&mut self.changes, &self.generation)?;
+        if let Some((key, written)) = self.rows.put(order_id, row, self.mode) {
+            self.put_row(key, written);
+        }
         Ok(Ok(()))
     }
 
-    fn cache(&mut self, order_id: &str, cached: Cached) {
-        if let Some((order_id, out)) = self.rows.push(order_id.to_owned(), cached)
-            && !out.encoded
-        {
-            self.keep(&order_id, encode(&out.row));
+    fn row(&mut self, order_id: &str) -> Result<Option<&Row>, Error> {
+        if !self.rows.contains(order_id) {
+            let key = keys::row(order_id);
+            let pending = self.changes.get(&key).map(|it| it.map(<[u8]>::to_vec));
+            let stored = match pending {
+                Some(pending) => pending,
+                None => self.generation.get(&key)?,
+            };
+            if let Some(bytes) = stored {
+                let row = Row::decode(&bytes).map_err(|invalid| {
+                    let cause = format!("the row of {order_id} cannot be read: {invalid}");
+                    self.generation.damaged(&cause)
+                })?;
+                if let Some((key, written)) =
+                    self.rows.take_in(order_id, row, &key, &bytes, self.mode)
+                {
+                    self.put_row(key, written);
+                }
+            }
         }
+        Ok(self.rows.get(order_id))
     }
 
-    /// The order's row: from the cache, from what is pending, from the generation.
-    fn row(&mut self, order_id: &str) -> Result<Result<Option<Cached>, Unfoldable>, Error> {
-        if let Some(cached) = self.rows.pop(order_id) {
-            return Ok(Ok(Some(cached)));
-        }
-        let stored = Batch::new(&self.generation, &mut self.changes).get(&keys::row(order_id))?;
-        let row = stored.map(|bytes| Row::decode(&bytes)).transpose();
-        let encoded = true;
-        Ok(row
-            .map(|row| row.map(|row| Cached { row, encoded }))
-            .map_err(|invalid| Unfoldable {
-                cause: Cause::Row,
-                detail: invalid.to_string(),
-            }))
-    }
-
-    fn parked_order(&mut self, order_id: &str) -> Result<Option<Parked>, Error> {
-        if self.parked == 0 {
-            return Ok(None);
-        }
-        let stored =
-            Batch::new(&self.generation, &mut self.changes).get(&keys::parked(order_id))?;
-        Ok(stored.and_then(|bytes| Parked::decode(&bytes)))
-    }
-
-    fn park_at(&mut self, record: &Record, record_time: Option<i64>, unfoldable: Unfoldable) {
-        let Unfoldable { cause, detail } = unfoldable;
-        let times = self.checkpoint.partitions.values();
-        let last = times.map(|mark| mark.record_time).max();
-        let parked = Parked {
-            cause,
-            detail,
-            position: record.position.to_string(),
-            commit_id: record.commit_id.to_string(),
-            since: record_time.or(last).unwrap_or(0),
-            attempts: 1,
-            behind: Vec::new(),
-            behind_count: 0,
-        };
-        self.park_first(record.stream.as_str(), &parked);
-    }
-
-    fn park_first(&mut self, order_id: &str, parked: &Parked) {
-        tracing::error!(
-            projection = self.projection.name(),
-            order_id,
-            position = parked.position,
-            cause = ?parked.cause,
-            detail = parked.detail,
-            "order parked; all others go on"
-        );
-        self.park(order_id, parked);
-        self.parked = self.parked.saturating_add(1);
-    }
-
-    fn park(&mut self, order_id: &str, parked: &Parked) {
-        self.changes.put(keys::parked(order_id), parked.encode());
-    }
-}
-
-/// The stored row, or why the order is parked: what was decoded from the log has nothing personal
-/// in the clear, so there is no why.
-fn encode(row: &Row) -> Result<Vec<u8>, Parked> {
-    row.encode().map_err(|unsealed| Parked {
-        cause: Cause::Row,
-        detail: unsealed.to_string(),
-        position: format!("{}:{}", row.position.0, row.position.1),
-        commit_id: String::new(),
-        since: row.order.update_time.micros(),
-        attempts: 1,
-        behind: Vec::new(),
-        behind_count: 0,
-    })
-}
-
-impl Unfoldable {
-    fn undecodable(error: &DecodeError) -> Self {
-        let cause = match error {
-            DecodeError::UnknownEvent { .. } => Cause::UnknownEvent,
-            DecodeError::NewerSchema { .. } => Cause::NewerSchema,
-            DecodeError::Malformed(_) | DecodeError::InvalidValue { .. } => Cause::Undecodable,
-        };
-        Self {
-            cause,
-            detail: error.to_string(),
+    fn put_row(&mut self, key: Vec<u8>, written: rows::Written) {
+        let rows::Written { old, bytes, digest } = written;
+        match digest {
+            Some(digest) => self.changes.set_hashed(key, old, bytes, digest),
+            None => self.changes.set(key, old, Some(bytes)),
         }
     }
 }
 
-/// Whether a commit is the next one of its order.
-fn follows(order_id: &str, row: Option<&Row>, commit: &Commit) -> Result<(), Unfoldable> {
-    if commit.order_id.as_str() != order_id {
-        let detail = format!("the commit is one of order {}", commit.order_id);
-        return Err(Unfoldable {
-            cause: Cause::Undecodable,
-            detail,
-        });
+/// A row can only be of a commit before this one: row and checkpoint are written in one batch.
+fn is_before(row: Option<&Row>, record: &Record) -> Result<(), String> {
+    let position = record.position;
+    match row {
+        Some(row) if row.position >= (position.partition, position.sequence) => Err(format!(
+            "the row of {} is at {}:{}, beyond its checkpoint",
+            record.stream, row.position.0, row.position.1
+        )),
+        Some(_) | None => Ok(()),
     }
-    let expected = row.map_or(1, |row| row.order.version.saturating_add(1));
-    if commit.first_version != expected {
-        let found = commit.first_version;
-        let detail = format!("the commit begins at version {found}, not at {expected}");
-        return Err(Unfoldable {
-            cause: Cause::Gap,
-            detail,
-        });
+}
+
+/// The order after the commit, and what all projections write; `None` when it is not created.
+fn evolve(
+    projections: &Projections,
+    order_id: &str,
+    before: Option<&Order>,
+    commit: &Commit,
+) -> Option<(Order, Keys)> {
+    let mut after = before.cloned();
+    commit::apply(&mut after, commit);
+    let after = after?;
+    let change = Change {
+        order_id,
+        before,
+        after: &after,
+        commit,
+    };
+    let mut keys = Keys::default();
+    for projection in projections.iter() {
+        projection.project(&change, &mut keys);
     }
-    if commit.previous_hash != row.map(|row| row.chain_hash) {
-        let detail = "the commit does not name the hash of the one before it".to_owned();
-        return Err(Unfoldable {
-            cause: Cause::Chain,
-            detail,
-        });
+    Some((after, keys))
+}
+
+/// The commit in a record of its order's stream.
+fn decode(record: &Record) -> Result<Commit, Unfoldable> {
+    let commit =
+        commit::decode(&record.payload).map_err(|error| Unfoldable::undecodable(&error))?;
+    if commit.order_id.as_str() == record.stream.as_str() {
+        return Ok(commit);
     }
-    Ok(())
+    let detail = format!("the commit is one of order {}", commit.order_id);
+    Err(Unfoldable::new(Cause::Undecodable, detail))
 }

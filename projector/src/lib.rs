@@ -1,25 +1,28 @@
-//! Folds commits into read models.
+//! Folds commits into the read model.
 //!
 //! ```text
-//!  log ─ tail ─▶ runner ─ Folder: check the chain, load the row, project ─▶ one atomic batch
-//!                  ▲                                                        {rows, indexes,
-//!                  └ fence: is the log still the one that was folded?        checkpoint}
+//!  log ─ tail ─▶ Runner ─ Folder: decode once, check the chain, evolve the order once,
+//!                  ▲             let every projection add its keys ─▶ one atomic batch
+//!                  │                                                  {row, keys, checkpoint}
+//!                  └ fence: is the log still the one that was folded?
 //! ```
 //!
-//! * [`Projection`] is the pure part: from an order before and after a commit to keys and values.
-//!   [`Orders`] and [`Reports`] are the two there are; a third costs one file and one line where
-//!   the service is put together.
-//! * [`Folder`] folds commits one by one, checks that each follows the one before it, and parks an
-//!   order whose commit it cannot read, so that all others go on.
-//! * [`Projector`] runs it: attach, catch up, follow, rebuild.
-//! * [`ProjectionService`] shows and rebuilds projections over gRPC.
+//! * A [`Projection`] is the pure part: from an order before and after a commit to keys and values.
+//!   [`all`] lists them; a third costs one file and one line there.
+//! * A [`Folder`] folds commits one by one, checks that each follows the one before it, and parks an
+//!   order whose commit it cannot fold, so that all others go on.
+//! * A [`Runner`] runs it: attach, check, build, follow, rebuild, heal.
+//! * An [`Operator`] asks a runner for a rebuild, a verification, another try of a parked order;
+//!   [`ReadModelService`] does so over gRPC.
 
+mod diff;
 mod fold;
 mod project;
 mod runner;
 mod service;
 
-pub use fold::Folder;
-pub use project::{Batch, Orders, Projection, Reports};
-pub use runner::{Projector, Rebuild, RebuildRefused, Step};
-pub use service::ProjectionService;
+pub use diff::{Difference, Differences};
+pub use fold::{Doubt, Folded, Folder, Mode, Retried, follows_in};
+pub use project::{Change, FOLD, Keys, Orders, Projection, Projections, Reports, all};
+pub use runner::{Job, Operator, Outcome, Refused, Runner, Settings, VerifyAtStart};
+pub use service::ReadModelService;

@@ -1,215 +1,303 @@
-//! Administration of the projections over gRPC.
+//! The read model's administration over gRPC.
 
+mod reply;
+
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::{EventStore, Positions};
 use proto::error;
 use proto::token::ConsistencyToken;
 use proto::v1;
-use proto::v1::projection_service_server as server;
-use read_model::{Progress, Store};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_stream::{StreamExt as _, once};
+use proto::v1::read_model_service_server as server;
+use read_model::{NoView, Parked, Store, Task, keys};
+use tokio::sync::watch;
+use tokio_stream::{Stream, StreamExt as _, wrappers::WatchStream};
 use tonic::{Code, Request, Response, Status};
 
-use crate::{Rebuild, RebuildRefused, Step};
+use crate::{Job, Operator, Outcome, Refused, Retried};
 
-/// How long `GetProjection` waits for a token.
+/// How long `GetReadModel` waits for a token.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// When to ask again.
+const RETRY: Duration = Duration::from_secs(1);
+/// Parked orders on a page, unless the caller says otherwise, and at most.
+const PAGE: usize = 50;
+const PAGE_MAX: usize = 1_000;
 
-/// `orders.v1.ProjectionService` over the projections of this process.
-pub struct ProjectionService {
-    log: Arc<dyn EventStore>,
-    projections: Vec<(Arc<Store>, Rebuild)>,
+/// `orders.v1.ReadModelService` over the read model of this process.
+pub struct ReadModelService {
+    store: Arc<Store>,
+    operator: Operator,
 }
 
-impl ProjectionService {
-    /// A service over projections: for each its views and what rebuilds it.
+impl ReadModelService {
+    /// A service over a store and what asks its runner.
     #[must_use]
-    pub fn new(log: Arc<dyn EventStore>, projections: Vec<(Arc<Store>, Rebuild)>) -> Self {
-        Self { log, projections }
-    }
-
-    fn find(&self, name: &str) -> Result<&(Arc<Store>, Rebuild), Status> {
-        self.projections
-            .iter()
-            .find(|(views, _)| views.projection() == name)
-            .ok_or_else(|| {
-                let known: Vec<_> = self
-                    .projections
-                    .iter()
-                    .map(|(v, _)| v.projection())
-                    .collect();
-                let known = known.join(", ");
-                let message = format!("there is no such projection; this node has {known}");
-                let metadata = [("name", name.to_owned()), ("known", known)];
-                error::status(Code::NotFound, "PROJECTION_NOT_FOUND", &message, metadata)
-            })
-    }
-
-    async fn describe(&self, views: &Store, digest: bool) -> Result<v1::Projection, Status> {
-        let progress = views.progress().borrow().clone();
-        let head = self.log.head().await.ok().map(|head| head.last);
-        let generation = views.active();
-        let name = generation.name().to_owned();
-        let digest = if digest {
-            let read = tokio::task::spawn_blocking(move || generation.digest()).await;
-            let read = read
-                .map_err(|panic| internal(&panic))?
-                .map_err(|error| internal(&error))?;
-            read.iter().map(|byte| format!("{byte:02x}")).collect()
-        } else {
-            String::new()
-        };
-        let position = at(&progress);
-        let end = head.unwrap_or_else(|| of(&progress.head));
-        Ok(v1::Projection {
-            name: views.projection().to_owned(),
-            generation: name,
-            position: position.to_string(),
-            head: end.to_string(),
-            lag_commits: i64::try_from(position.distance_to(&end)).unwrap_or(i64::MAX),
-            parked: i64::try_from(progress.parked).unwrap_or(i64::MAX),
-            digest,
-            trouble: progress.trouble.unwrap_or_default(),
-        })
+    pub const fn new(store: Arc<Store>, operator: Operator) -> Self {
+        Self { store, operator }
     }
 }
+
+type Streamed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
-impl server::ProjectionService for ProjectionService {
-    async fn list_projections(
+impl server::ReadModelService for ReadModelService {
+    async fn get_read_model(
         &self,
-        _request: Request<v1::ListProjectionsRequest>,
-    ) -> Result<Response<v1::ListProjectionsResponse>, Status> {
-        let mut projections = Vec::new();
-        for (views, _) in &self.projections {
-            projections.push(self.describe(views, false).await?);
+        request: Request<v1::GetReadModelRequest>,
+    ) -> Result<Response<v1::GetReadModelResponse>, Status> {
+        let token = request.into_inner().consistency_token;
+        if !token.is_empty() {
+            self.reach(&token).await?;
         }
-        Ok(Response::new(v1::ListProjectionsResponse { projections }))
+        let store = Arc::clone(&self.store);
+        let listed = tokio::task::spawn_blocking(move || store.list()).await;
+        let (generations, quarantined) = listed
+            .map_err(|panic| unreadable(&panic))?
+            .map_err(|error| unreadable(&error))?;
+        let read_model = v1::ReadModel {
+            generations,
+            quarantined,
+            ..reply::read_model(&self.store.progress().borrow())
+        };
+        let read_model = Some(read_model);
+        Ok(Response::new(v1::GetReadModelResponse { read_model }))
     }
 
-    async fn get_projection(
-        &self,
-        request: Request<v1::GetProjectionRequest>,
-    ) -> Result<Response<v1::GetProjectionResponse>, Status> {
-        let request = request.into_inner();
-        let (views, _) = self.find(&request.name)?;
-        if !request.consistency_token.is_empty() {
-            reach(views, &request.consistency_token).await?;
-        }
-        let projection = Some(self.describe(views, request.with_digest).await?);
-        Ok(Response::new(v1::GetProjectionResponse { projection }))
-    }
+    type RebuildStream = Streamed<v1::RebuildResponse>;
 
-    type RebuildProjectionStream = std::pin::Pin<
-        Box<
-            dyn tokio_stream::Stream<Item = Result<v1::RebuildProjectionResponse, Status>>
-                + Send
-                + 'static,
-        >,
-    >;
-
-    async fn rebuild_projection(
+    async fn rebuild(
         &self,
-        request: Request<v1::RebuildProjectionRequest>,
-    ) -> Result<Response<Self::RebuildProjectionStream>, Status> {
-        let (views, rebuild) = self.find(&request.get_ref().name)?;
-        let steps: mpsc::Receiver<Step> =
-            rebuild.begin().await.map_err(|refused| match refused {
-                RebuildRefused::Running => error::status(
-                    Code::FailedPrecondition,
-                    "REBUILD_RUNNING",
-                    "a rebuild of this projection is running; wait for it to end",
-                    [],
-                ),
-                RebuildRefused::Stopped => error::retryable(
-                    Code::Unavailable,
-                    "SHUTTING_DOWN",
-                    "this node is stopping; ask another one",
-                    [],
-                    Duration::from_secs(1),
-                ),
-            })?;
-        let views = Arc::clone(views);
-        let mut promoted = false;
-        let steps = ReceiverStream::new(steps).map(Some).chain(once(None));
-        let replies = steps.filter_map(move |step| match step {
-            Some(step) => {
-                promoted |= step.promoted.is_some();
-                Some(Ok(reply(&views, step)))
-            }
-            None if promoted => None,
-            None => Some(Err(given_up())),
+        request: Request<v1::RebuildRequest>,
+    ) -> Result<Response<Self::RebuildStream>, Status> {
+        audit(&request, "Rebuild", "");
+        let job = self.operator.rebuild().await;
+        let job = job.map_err(|why| self.refuse(&why))?;
+        let replies = steps(job).map(|job| match job.outcome {
+            Some(Outcome::GivenUp(why)) => Err(given_up(job.work.task, &why)),
+            outcome => Ok(v1::RebuildResponse {
+                work: Some(reply::work(&job.work)),
+                outcome: outcome.as_ref().and_then(reply::rebuilt),
+            }),
         });
         Ok(Response::new(Box::pin(replies)))
     }
-}
 
-/// Waits until the view shows what the token asks for.
-async fn reach(views: &Store, token: &str) -> Result<(), Status> {
-    let token: ConsistencyToken = token.parse().map_err(|_invalid| {
-        let message = "the consistency token is not one of ours";
-        error::status(Code::InvalidArgument, "TOKEN_INVALID", message, [])
-    })?;
-    let mut progress = views.progress().subscribe();
-    let identity = progress.borrow().identity;
-    if identity != [0; 16] && identity != token.identity {
-        let message = "the consistency token is of another log";
-        let status = error::status(Code::InvalidArgument, "TOKEN_INVALID", message, []);
-        return Err(status);
+    async fn cancel_rebuild(
+        &self,
+        request: Request<v1::CancelRebuildRequest>,
+    ) -> Result<Response<v1::CancelRebuildResponse>, Status> {
+        audit(&request, "CancelRebuild", "");
+        let cancelled = self.operator.cancel().await;
+        let cancelled = cancelled.map_err(|why| self.refuse(&why))?;
+        Ok(Response::new(v1::CancelRebuildResponse { cancelled }))
     }
-    let reached = progress.wait_for(|progress| progress.covers(&token.positions));
-    match tokio::time::timeout(PATIENCE, reached).await {
-        Ok(Ok(_reached)) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(error::retryable(
-            Code::Unavailable,
-            "READ_MODEL_BEHIND",
-            "the read model has not reached the token yet",
-            [("position", at(&views.progress().borrow()).to_string())],
-            Duration::from_millis(200),
-        )),
+
+    type VerifyStream = Streamed<v1::VerifyResponse>;
+
+    async fn verify(
+        &self,
+        request: Request<v1::VerifyRequest>,
+    ) -> Result<Response<Self::VerifyStream>, Status> {
+        audit(&request, "Verify", &request.get_ref().order_id);
+        let order_id = request.into_inner().order_id;
+        let job = self.operator.verify().await;
+        let job = job.map_err(|why| self.refuse(&why))?;
+        let replies = steps(job).map(move |job| match job.outcome {
+            Some(Outcome::GivenUp(why)) => Err(given_up(job.work.task, &why)),
+            outcome => Ok(v1::VerifyResponse {
+                work: Some(reply::work(&job.work)),
+                outcome: outcome
+                    .as_ref()
+                    .and_then(|it| reply::verified(it, &order_id)),
+            }),
+        });
+        Ok(Response::new(Box::pin(replies)))
+    }
+
+    async fn list_parked_orders(
+        &self,
+        request: Request<v1::ListParkedOrdersRequest>,
+    ) -> Result<Response<v1::ListParkedOrdersResponse>, Status> {
+        let request = request.into_inner();
+        let page = match usize::try_from(request.page_size) {
+            Ok(0) => PAGE,
+            Ok(size) => size.min(PAGE_MAX),
+            Err(_negative) => return Err(invalid("page_size", "at least 0")),
+        };
+        let reader = self.store.reader();
+        let read = tokio::task::spawn_blocking(move || -> Result<_, Status> {
+            let view = reader.view().map_err(|none| building(&none))?;
+            list(&view, &request, page)
+        });
+        let reply = read.await.map_err(|panic| unreadable(&panic))??;
+        Ok(Response::new(reply))
+    }
+
+    async fn retry_parked_order(
+        &self,
+        request: Request<v1::RetryParkedOrderRequest>,
+    ) -> Result<Response<v1::RetryParkedOrderResponse>, Status> {
+        let order_id = request.get_ref().order_id.clone();
+        audit(&request, "RetryParkedOrder", &order_id);
+        let retried = self.operator.retry(&order_id).await;
+        match retried.map_err(|why| self.refuse(&why))? {
+            Retried::Healed | Retried::NotParked => {
+                Ok(Response::new(v1::RetryParkedOrderResponse {
+                    healed: true,
+                    parked: None,
+                }))
+            }
+            Retried::Parked(parked) => Ok(Response::new(v1::RetryParkedOrderResponse {
+                healed: false,
+                parked: Some(reply::parked(order_id, &parked)),
+            })),
+        }
     }
 }
 
-fn given_up() -> Status {
-    let message =
-        "the rebuild was given up, the log of the node says why; what serves goes on serving";
-    error::status(Code::Aborted, "REBUILD_GIVEN_UP", message, [])
-}
+impl ReadModelService {
+    fn refuse(&self, why: &Refused) -> Status {
+        let message = why.to_string();
+        match why {
+            Refused::Busy(task) => error::status(
+                Code::FailedPrecondition,
+                "READ_MODEL_BUSY",
+                &format!("{message}; wait for its end, or cancel it"),
+                [("task", task.name().to_owned())],
+            ),
+            Refused::NoView => match self.store.reader().view() {
+                Err(none) => building(&none),
+                Ok(_there_now) => away("the read model has just been built; ask again"),
+            },
+            Refused::Away(cause) => away(cause),
+            Refused::Stopped => error::retryable(
+                Code::Unavailable,
+                "SHUTTING_DOWN",
+                "this node is stopping; ask another one",
+                [],
+                RETRY,
+            ),
+        }
+    }
 
-fn reply(views: &Store, step: Step) -> v1::RebuildProjectionResponse {
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let rate = step.done as f64 / step.elapsed.as_secs_f64().max(0.001);
-    let remaining = step.remaining().and_then(|left| left.try_into().ok());
-    v1::RebuildProjectionResponse {
-        done: i64::try_from(step.done).unwrap_or(i64::MAX),
-        total: i64::try_from(step.total).unwrap_or(i64::MAX),
-        commits_per_second: rate,
-        remaining,
-        promoted: step.promoted.map(|generation| v1::Projection {
-            name: views.projection().to_owned(),
-            generation,
-            position: at(&views.progress().borrow()).to_string(),
-            ..v1::Projection::default()
-        }),
+    /// Waits until the view shows what the token asks for.
+    async fn reach(&self, token: &str) -> Result<(), Status> {
+        let token: ConsistencyToken = token
+            .parse()
+            .map_err(|_invalid| token_invalid("is not one of ours"))?;
+        let mut progress = self.store.progress().subscribe();
+        let identity = progress.borrow().identity;
+        if identity != [0; 16] && identity != token.identity {
+            return Err(token_invalid("is of another log"));
+        }
+        let reached = progress.wait_for(|it| it.serving && it.covers(&token.positions));
+        match tokio::time::timeout(PATIENCE, reached).await {
+            Ok(Ok(_reached)) => Ok(()),
+            Ok(Err(_)) | Err(_) => {
+                let position = reply::position(&self.store.progress().borrow().positions);
+                Err(error::retryable(
+                    Code::Unavailable,
+                    "READ_MODEL_BEHIND",
+                    "the read model has not reached the token yet",
+                    [("position", position)],
+                    RETRY,
+                ))
+            }
+        }
     }
 }
 
-fn at(progress: &Progress) -> Positions {
-    of(&progress.positions)
+/// A line in the log of the process for every call of an operator; the line has the time.
+fn audit<T>(request: &Request<T>, call: &'static str, order_id: &str) {
+    let caller = request.remote_addr();
+    let caller = caller.map_or_else(|| "in process".to_owned(), |address| address.to_string());
+    tracing::info!(target: "audit", call, caller, order_id, "operator call");
 }
 
-fn of(positions: &std::collections::BTreeMap<u32, u64>) -> Positions {
-    let positions = positions.iter();
-    positions
-        .map(|(&partition, &sequence)| event_store::Position::new(partition, sequence))
-        .collect()
+/// Every state of a job, the last one with its outcome. Who is slow misses some in between.
+fn steps(job: watch::Receiver<Job>) -> impl Stream<Item = Job> + Send {
+    let mut ended = false;
+    WatchStream::new(job).take_while(move |job| {
+        let goes_on = !ended;
+        ended = job.outcome.is_some();
+        goes_on
+    })
 }
 
-fn internal(cause: &dyn std::fmt::Display) -> Status {
-    tracing::error!(%cause, "failed to read a view");
-    error::status(Code::Internal, "INTERNAL", "the view cannot be read", [])
+fn list(
+    view: &read_model::View,
+    request: &v1::ListParkedOrdersRequest,
+    page: usize,
+) -> Result<v1::ListParkedOrdersResponse, Status> {
+    let mut reply = v1::ListParkedOrdersResponse::default();
+    let begin = keys::parked(&request.page_token);
+    for entry in view.prefix(&[keys::PARKED]) {
+        let (key, value) = entry.map_err(|error| unreadable(&error))?;
+        let order_id = keys::order_id(&key).unwrap_or_default();
+        let wanted = request.order_id.is_empty() || request.order_id == order_id;
+        let seen = !request.page_token.is_empty() && key <= begin;
+        if !wanted || seen {
+            continue;
+        }
+        if reply.parked_orders.len() == page {
+            let last = reply.parked_orders.last();
+            reply.next_page_token = last.map_or_else(String::new, |it| it.order_id.clone());
+            break;
+        }
+        let Some(parked) = Parked::decode(&value) else {
+            view.report_damage(&format!("what is parked of {order_id} cannot be read"));
+            return Err(unreadable(&"a parked order cannot be decoded"));
+        };
+        reply.parked_orders.push(reply::parked(order_id, &parked));
+    }
+    Ok(reply)
+}
+
+fn building(none: &NoView) -> Status {
+    let metadata = [
+        ("done", none.done.to_string()),
+        ("total", none.total.to_string()),
+    ];
+    error::retryable(
+        Code::Unavailable,
+        "READ_MODEL_BUILDING",
+        &format!("{none}; ask again"),
+        metadata,
+        RETRY,
+    )
+}
+
+fn away(cause: &str) -> Status {
+    error::retryable(
+        Code::Unavailable,
+        "READ_MODEL_UNAVAILABLE",
+        cause,
+        [],
+        RETRY,
+    )
+}
+
+fn given_up(task: Task, why: &str) -> Status {
+    let task = task.name();
+    let message = format!("the {task} was given up: {why}; what serves goes on serving");
+    let metadata = [("task", task.to_owned()), ("cause", why.to_owned())];
+    error::status(Code::Aborted, "REBUILD_GIVEN_UP", &message, metadata)
+}
+
+fn token_invalid(what: &str) -> Status {
+    let message = format!("the consistency token {what}");
+    error::status(Code::InvalidArgument, "TOKEN_INVALID", &message, [])
+}
+
+fn invalid(field: &str, rule: &str) -> Status {
+    let message = format!("{field} must be {rule}");
+    let metadata = [("field", field.to_owned()), ("rule", rule.to_owned())];
+    error::status(Code::InvalidArgument, "FIELD_INVALID", &message, metadata)
+}
+
+fn unreadable(cause: &dyn std::fmt::Display) -> Status {
+    tracing::error!(%cause, "failed to read the read model");
+    away("the read model cannot be read now; it is healed by itself, ask again")
 }

@@ -47,6 +47,26 @@ pub fn retryable<const N: usize>(
     Status::with_error_details(code, message, details)
 }
 
+/// An error whose metadata is known only at run time; with a delay when another try is worth it.
+#[must_use]
+pub fn detailed(
+    code: Code,
+    reason: &str,
+    message: &str,
+    metadata: Vec<(&'static str, String)>,
+    delay: Option<Duration>,
+) -> Status {
+    let metadata = metadata
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value));
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, DOMAIN, metadata.collect::<HashMap<_, _>>());
+    if let Some(delay) = delay {
+        details.set_retry_info(Some(delay));
+    }
+    Status::with_error_details(code, message, details)
+}
+
 /// `FIELD_INVALID` (or another reason of a wrong request) with all violations. The message and the
 /// metadata tell the first one; `beyond` more were found and not kept.
 #[must_use]

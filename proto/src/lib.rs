@@ -36,6 +36,25 @@ pub mod v1 {
     tonic::include_proto!("orders.v1");
 }
 
+/// The query service with replies that take orders as bytes, for whoever serves it: the same on the
+/// wire as [`v1`].
+pub mod served {
+    #![allow(
+        missing_docs,
+        rustdoc::all,
+        unreachable_pub,
+        unused_qualifications,
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        clippy::large_futures,
+        clippy::needless_pass_by_value,
+        clippy::too_many_lines,
+        clippy::wildcard_imports,
+        reason = "generated code"
+    )]
+    include!(concat!(env!("OUT_DIR"), "/served/orders.v1.rs"));
+}
+
 /// The log's own package.
 pub mod log {
     /// The stored bytes: `orders.log.v1`.

@@ -4,7 +4,7 @@
 //! order and the group's name. This module knows no key; sealing and opening are handed in.
 
 use order::event::Personal;
-use order::value::{Address, Contact, Note, Private, SealedBytes, Text};
+use order::value::{Address, Contact, Customer, Destination, Note, Private, SealedBytes, Text};
 use order::{Event, Order};
 use prost::Message as _;
 
@@ -50,10 +50,26 @@ pub fn seal_reason<E>(
 
 /// Makes what can be opened of an order readable; the rest stays sealed.
 pub fn open_order(order: &mut Order, open: impl Fn(&str, &SealedBytes) -> Option<Vec<u8>>) {
-    open_one(&mut order.customer.contact, CUSTOMER, contact, &open);
+    open_customer(&mut order.customer, &open);
     if let Some(shipping) = &mut order.shipping {
-        open_one(&mut shipping.destination.address, ADDRESS, address, &open);
+        open_destination(&mut shipping.destination, &open);
     }
+}
+
+/// Makes what can be opened of a customer readable.
+pub fn open_customer(
+    customer: &mut Customer,
+    open: impl Fn(&str, &SealedBytes) -> Option<Vec<u8>>,
+) {
+    open_one(&mut customer.contact, CUSTOMER, contact, open);
+}
+
+/// Makes what can be opened of a destination readable.
+pub fn open_destination(
+    destination: &mut Destination,
+    open: impl Fn(&str, &SealedBytes) -> Option<Vec<u8>>,
+) {
+    open_one(&mut destination.address, ADDRESS, address, open);
 }
 
 /// Makes what can be opened of one event readable; the rest stays sealed.

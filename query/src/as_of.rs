@@ -1,14 +1,13 @@
-//! An order as it was, folded from the log: exact, whatever the view holds.
+//! An order as it was, folded from the log: exact, whatever the read model holds.
 
-use event_store::{ALL, Consistency, Record, StreamId};
+use order::Order;
 use order::value::{OrderId, Timestamp};
-use order::{Event, Order};
 use proto::commit::{self, Commit};
-use proto::{api, error, v1};
-use tonic::{Code, Status};
+use proto::v1;
 
-use crate::mask::Mask;
-use crate::{Sources, fault, time};
+use crate::failure::Failure;
+use crate::stream::{Commits, Mark, erases};
+use crate::{Sources, time};
 
 /// Up to where the history is folded.
 #[derive(Clone, Copy, Debug)]
@@ -19,83 +18,94 @@ pub(crate) enum AsOf {
 }
 
 impl AsOf {
-    pub(crate) fn parse(as_of: v1::get_order_request::AsOf) -> Result<Self, Status> {
+    pub(crate) fn parse(as_of: v1::get_order_request::AsOf) -> Result<Self, Failure> {
         use v1::get_order_request::AsOf as Asked;
         match as_of {
             Asked::Version(version) => u64::try_from(version)
                 .ok()
                 .filter(|version| *version >= 1)
                 .map(Self::Version)
-                .ok_or_else(|| fault::field("version", "1 or more")),
+                .ok_or_else(|| Failure::field("version", "1 or more")),
             Asked::Time(asked) => {
                 let micros =
-                    time::micros(&asked).ok_or_else(|| fault::field("time", time::RULE))?;
+                    time::micros(&asked).ok_or_else(|| Failure::field("time", time::RULE))?;
                 Ok(Self::Time(Timestamp::from_micros(micros)))
             }
         }
     }
 }
 
-impl Sources {
-    /// Folds the order's stream. Commits behind the last one wanted need not be readable.
-    pub(crate) async fn as_of(
-        &self,
-        order_id: &OrderId,
-        as_of: AsOf,
-        mask: &Mask,
-    ) -> Result<v1::Order, Status> {
-        let records = self.records(order_id).await?;
-        let folded = match as_of {
-            AsOf::Version(version) => Some(at_version(&records, version)?),
-            AsOf::Time(until) => at_time(&records, until)?,
-        };
-        let mut order = folded.ok_or_else(|| fault::not_found(order_id.as_str()))?;
-        if !is_erased(&records) {
-            self.open_order(order_id.as_str(), &mut order, mask).await?;
-        }
-        Ok(mask.apply(api::order(order_id, &order)))
-    }
+/// An order as it was.
+pub(crate) struct Past<'a> {
+    pub(crate) order: Order,
+    /// Whether a commit up to then, or the one in which it ends, erased the personal data.
+    erased: bool,
+    /// What was not read.
+    rest: Commits<'a>,
+}
 
-    /// All records of an order, oldest first; at least one.
-    pub(crate) async fn records(&self, order_id: &OrderId) -> Result<Vec<Record>, Status> {
-        let stream = StreamId::new(order_id.as_str()).map_err(fault::view)?;
-        let read = self
-            .log
-            .read_stream(&stream, None, ALL, Consistency::Latest);
-        let records = read.await.map_err(fault::log)?.records;
-        if records.is_empty() {
-            return Err(fault::not_found(order_id.as_str()));
-        }
-        Ok(records)
+impl Past<'_> {
+    /// Whether the personal data was erased then or at any time since.
+    pub(crate) async fn is_erased(&mut self) -> Result<bool, Failure> {
+        Ok(self.erased || self.rest.is_erased_later().await?)
     }
 }
 
-fn at_version(records: &[Record], version: u64) -> Result<Order, Status> {
-    let mut order = None;
-    for record in records {
-        let commit = commit::decode(&record.payload).map_err(fault::unreadable)?;
-        apply_up_to(&mut order, &commit, version);
-        if let Some(order) = order.take_if(|order: &mut Order| order.version >= version) {
-            return Ok(order);
+impl Sources {
+    /// Folds the order's stream. Commits behind the last one wanted need not be readable.
+    pub(crate) async fn past(&self, order_id: &OrderId, as_of: AsOf) -> Result<Past<'_>, Failure> {
+        let mut rest = Commits::after(self, order_id, Mark::default())?;
+        let mut order: Option<Order> = None;
+        let mut erased = false;
+        loop {
+            let version = order.as_ref().map_or(0, |order| order.version);
+            if let (AsOf::Version(wanted), Some(order)) = (as_of, &order)
+                && version >= wanted
+            {
+                let order = order.clone();
+                return Ok(Past {
+                    order,
+                    erased,
+                    rest,
+                });
+            }
+            let Some((_, commit)) = rest.next().await? else {
+                break;
+            };
+            if is_later(as_of, &commit) {
+                // A commit is read to see that it is too late; it may be the one that erased.
+                erased |= erases(&commit);
+                break;
+            }
+            erased |= erases(&commit);
+            apply_up_to(&mut order, &commit, as_of);
+        }
+        match (order, as_of) {
+            (Some(order), AsOf::Time(_)) => Ok(Past {
+                order,
+                erased,
+                rest,
+            }),
+            (Some(order), AsOf::Version(_)) => Err(Failure::VersionAhead {
+                current: order.version,
+            }),
+            (None, _) => Err(Failure::not_found(order_id.as_str())),
         }
     }
-    Err(ahead(order.map_or(0, |order| order.version)))
 }
 
 /// Record times of one order never go back.
-fn at_time(records: &[Record], until: Timestamp) -> Result<Option<Order>, Status> {
-    let mut order = None;
-    for record in records {
-        let commit = commit::decode(&record.payload).map_err(fault::unreadable)?;
-        if commit.record_time > until {
-            break;
-        }
-        commit::apply(&mut order, &commit);
+fn is_later(as_of: AsOf, commit: &Commit) -> bool {
+    match as_of {
+        AsOf::Time(until) => commit.record_time > until,
+        AsOf::Version(_) => false,
     }
-    Ok(order)
 }
 
-fn apply_up_to(order: &mut Option<Order>, commit: &Commit, version: u64) {
+fn apply_up_to(order: &mut Option<Order>, commit: &Commit, as_of: AsOf) {
+    let AsOf::Version(version) = as_of else {
+        return commit::apply(order, commit);
+    };
     let left = version.saturating_sub(order.as_ref().map_or(0, |order| order.version));
     let left = usize::try_from(left).unwrap_or(usize::MAX);
     for event in commit.events.iter().take(left) {
@@ -104,26 +114,4 @@ fn apply_up_to(order: &mut Option<Order>, commit: &Commit, version: u64) {
     if let Some(order) = order {
         order.committed(commit.record_time);
     }
-}
-
-/// Whether the personal data was erased at any time. The key may live on for a moment after that
-/// was recorded.
-pub(crate) fn is_erased(records: &[Record]) -> bool {
-    let erases = |event: &Event| matches!(event, Event::PersonalDataErased { .. });
-    let commits = records
-        .iter()
-        .rev()
-        .map(|record| commit::decode(&record.payload));
-    commits
-        .flatten()
-        .any(|commit| commit.events.iter().any(erases))
-}
-
-fn ahead(current: u64) -> Status {
-    error::status(
-        Code::OutOfRange,
-        "VERSION_AHEAD",
-        &format!("the order is at version {current}"),
-        [("current_version", current.to_string())],
-    )
 }

@@ -1,18 +1,22 @@
-//! Which orders, and in which order: requests parsed, and checked against a cover.
+//! Which orders: requests parsed, and checked against a cover or a stored row.
 
-use order::value::{Channel, Currency, CustomerId, InvalidValue, Sku, Tag, Text};
+use std::sync::LazyLock;
+
+use order::value::{Channel, Currency, CustomerId, InvalidValue, OrderId, Sku, Tag, Text};
 use order::{Order, Violation};
-use proto::v1;
+use prost::Message as _;
+use proto::row::{InvalidRow, Stored};
+use proto::{api, v1};
 use read_model::Cover;
-use tonic::Status;
 
-use crate::{fault, time};
+use crate::failure::{Failure, violation};
+use crate::{schema, time, wire};
 
 /// Most values of one repeated field.
 const MAX_VALUES: usize = 100;
 
 /// A filter whose values are valid. Empty lists let everything pass.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     pub(crate) customers: Vec<String>,
     /// Lifecycle, payment, fulfilment and return state, by their numbers.
@@ -30,7 +34,7 @@ pub(crate) struct Filter {
 }
 
 /// Start inclusive, end exclusive.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) start: Option<i64>,
     pub(crate) end: Option<i64>,
@@ -41,70 +45,15 @@ impl Range {
         self.start.is_none_or(|start| start <= value) && self.end.is_none_or(|end| value < end)
     }
 
-    fn is_open(self) -> bool {
+    pub(crate) fn is_open(self) -> bool {
         self.start.is_none() && self.end.is_none()
     }
-}
-
-/// What a list is sorted by; ties by id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sort {
-    Place,
-    Create,
-    Total,
-}
-
-/// A sort key and its direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OrderBy {
-    pub(crate) sort: Sort,
-    pub(crate) descending: bool,
-}
-
-impl Sort {
-    /// As a caller writes it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Place => "place_time",
-            Self::Create => "create_time",
-            Self::Total => "total",
-        }
-    }
-}
-
-impl OrderBy {
-    pub(crate) fn parse(text: &str) -> Result<Self, Status> {
-        let mut words = text.split_ascii_whitespace();
-        let sort = match words.next() {
-            None => {
-                return Ok(Self {
-                    sort: Sort::Place,
-                    descending: true,
-                });
-            }
-            Some("place_time") => Sort::Place,
-            Some("create_time") => Sort::Create,
-            Some("total") => Sort::Total,
-            Some(_) => return Err(unsupported()),
-        };
-        let descending = match (words.next(), words.next()) {
-            (None | Some("asc"), None) => false,
-            (Some("desc"), None) => true,
-            _ => return Err(unsupported()),
-        };
-        Ok(Self { sort, descending })
-    }
-}
-
-fn unsupported() -> Status {
-    let rule = "place_time, create_time or total, with asc or desc";
-    fault::invalid("ORDER_BY_UNSUPPORTED", "order_by", rule)
 }
 
 impl Filter {
     /// # Errors
     /// `FIELD_INVALID` with everything that is wrong.
-    pub(crate) fn parse(filter: Option<v1::OrderFilter>) -> Result<Self, Status> {
+    pub(crate) fn parse(filter: Option<v1::OrderFilter>) -> Result<Self, Failure> {
         let filter = filter.unwrap_or_default();
         let mut wrong = Wrong::default();
         let parsed = Self {
@@ -138,10 +87,10 @@ impl Filter {
                 "given with a range of totals; amounts of different currencies do not compare";
             wrong.add("filter.currency_code", rule);
         }
-        fault::fields(&wrong.0).map(|()| parsed)
+        Failure::fields(wrong.0).map(|()| parsed)
     }
 
-    /// What a cover can tell. Customers, references and tags are told by the index or by the row.
+    /// What a cover can tell. The rest is told by the index or by the row.
     pub(crate) fn matches(&self, cover: &Cover) -> bool {
         let one_of = |wanted: &[u8], state: u8| wanted.is_empty() || wanted.contains(&state);
         self.states
@@ -150,7 +99,6 @@ impl Filter {
             .all(|(wanted, state)| one_of(wanted, state))
             && (self.place_time.is_open()
                 || (cover.place_time != 0 && self.place_time.holds(cover.place_time)))
-            && self.update_time.holds(cover.update_time)
             && self
                 .currency
                 .is_none_or(|currency| currency == cover.currency)
@@ -159,26 +107,66 @@ impl Filter {
             && self.on_hold.is_none_or(|held| held == (cover.holds != 0))
     }
 
-    /// Whether the row must be looked at to know.
-    pub(crate) fn needs_row(&self) -> bool {
-        let indexed = [&self.customers, &self.references, &self.tags];
-        let told_by_an_index = indexed.iter().filter(|wanted| !wanted.is_empty()).count();
-        !self.skus.is_empty() || told_by_an_index > 1
+    /// Whether every order matches.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
-    /// What only the row can tell.
-    pub(crate) fn matches_row(&self, order: &Order) -> bool {
+    /// What only the row can tell, from the stored bytes as they are.
+    pub(crate) fn matches_row(&self, row: &Stored<'_>) -> Result<bool, InvalidRow> {
+        let update_time = || wire::update_time(row.order);
+        if !self.update_time.is_open() && !self.update_time.holds(update_time()) {
+            return Ok(false);
+        }
+        let customer = if self.customers.is_empty() {
+            None
+        } else {
+            row.customer()?.id
+        };
+        let customer = customer.as_ref().map_or("", |id| id.as_str());
+        Ok(self.matches_texts(row.order, customer))
+    }
+
+    /// Whether an order matches, without any index.
+    pub(crate) fn matches_order(&self, order_id: &OrderId, order: &Order) -> bool {
+        if !self.matches(&Cover::of(order)) || !self.update_time.holds(order.update_time.micros()) {
+            return false;
+        }
+        let texts = [&self.customers, &self.references, &self.tags, &self.skus];
+        if texts.iter().all(|wanted| wanted.is_empty()) {
+            return true;
+        }
+        let bytes = api::order(order_id, order).encode_to_vec();
         let customer = order.customer.id.as_ref();
-        let customer = |wanted: &String| customer.is_some_and(|id| id.as_str() == wanted);
-        let sku = |wanted: &String| order.lines.iter().any(|line| line.sku.as_str() == wanted);
-        let tag = |wanted: &String| order.tags.iter().any(|tag| tag.as_str() == wanted);
-        let reference = |wanted: &String| is_reference_of(wanted, order);
+        self.matches_texts(&bytes, customer.map_or("", |id| id.as_str()))
+    }
+
+    fn matches_texts(&self, order: &[u8], customer_id: &str) -> bool {
+        let customer = |wanted: &String| wanted == customer_id;
+        let has = |path: &[u32], wanted: &[String]| wire::has_text(order, path, wanted);
         (self.customers.is_empty() || self.customers.iter().any(customer))
-            && (self.references.is_empty() || self.references.iter().any(reference))
-            && (self.skus.is_empty() || self.skus.iter().any(sku))
-            && (self.tags.is_empty() || self.tags.iter().any(tag))
+            && (self.references.is_empty()
+                || has(&PATHS.psp_reference, &self.references)
+                || has(&PATHS.tracking_number, &self.references))
+            && (self.skus.is_empty() || has(&PATHS.sku, &self.skus))
+            && (self.tags.is_empty() || has(&PATHS.tag, &self.tags))
     }
 }
+
+/// Where a stored order holds what no cover does.
+struct Paths {
+    psp_reference: Vec<u32>,
+    tracking_number: Vec<u32>,
+    sku: Vec<u32>,
+    tag: Vec<u32>,
+}
+
+static PATHS: LazyLock<Paths> = LazyLock::new(|| Paths {
+    psp_reference: schema::numbers("payments.psp_reference"),
+    tracking_number: schema::numbers("shipments.tracking_number"),
+    sku: schema::numbers("lines.sku"),
+    tag: schema::numbers("tags"),
+});
 
 /// What may be a payment reference or a tracking number.
 fn reference(text: &str) -> Result<(), InvalidValue> {
@@ -188,20 +176,13 @@ fn reference(text: &str) -> Result<(), InvalidValue> {
     }
 }
 
-fn is_reference_of(text: &str, order: &Order) -> bool {
-    let mut payments = order.payments.iter();
-    let mut shipments = order.shipments.iter();
-    payments.any(|payment| payment.psp_reference.as_str() == text)
-        || shipments.any(|shipment| shipment.tracking_number.as_str() == text)
-}
-
 /// Everything that is wrong with a request, found in one go.
 #[derive(Debug, Default)]
 struct Wrong(Vec<Violation>);
 
 impl Wrong {
     fn add(&mut self, field: &str, rule: &str) {
-        self.0.push(fault::violation(field, rule));
+        self.0.push(violation(field, rule));
     }
 
     fn is_too_long<T>(&mut self, values: &[T], field: &str) -> bool {
@@ -285,10 +266,10 @@ impl Wrong {
 }
 
 /// A range of times that stands alone.
-pub(crate) fn range(range: Option<&v1::TimeRange>, field: &str) -> Result<Range, Status> {
+pub(crate) fn range(range: Option<&v1::TimeRange>, field: &str) -> Result<Range, Failure> {
     let mut wrong = Wrong::default();
     let range = wrong.range(range, field);
-    fault::fields(&wrong.0).map(|()| range)
+    Failure::fields(wrong.0).map(|()| range)
 }
 
 #[cfg(test)]

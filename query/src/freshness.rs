@@ -3,58 +3,29 @@
 use std::time::Duration;
 
 use event_store::{Position, Positions};
-use proto::error;
 use proto::token::ConsistencyToken;
 use read_model::{Checkpoint, Progress, Reader, View};
-use tonic::metadata::{MetadataMap, MetadataValue};
-use tonic::{Code, Response, Status};
+use tonic::Response;
+use tonic::metadata::MetadataValue;
 
-use crate::{Sources, fault};
+use crate::failure::Failure;
 
 /// Longest wait for a token.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// When to ask again.
-const RETRY: Duration = Duration::from_millis(200);
 
 /// What a request says about freshness.
 pub(crate) struct Wanted<'a> {
-    token: &'a str,
-    allow_stale: bool,
+    /// Empty: whatever there is.
+    pub(crate) token: &'a str,
+    pub(crate) allow_stale: bool,
     /// What is left of the caller's deadline.
-    deadline: Option<Duration>,
-}
-
-impl<'a> Wanted<'a> {
-    pub(crate) const fn new(token: &'a str, allow_stale: bool, deadline: Option<Duration>) -> Self {
-        Self {
-            token,
-            allow_stale,
-            deadline,
-        }
-    }
-}
-
-/// The caller's deadline, from `grpc-timeout`; `None` when there is none that can be read.
-#[must_use]
-pub fn deadline(metadata: &MetadataMap) -> Option<Duration> {
-    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let number: u64 = number.parse().ok().filter(|_| number.len() <= 8)?;
-    match unit {
-        "H" => Some(Duration::from_secs(number.saturating_mul(3600))),
-        "M" => Some(Duration::from_secs(number.saturating_mul(60))),
-        "S" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_millis(number)),
-        "u" => Some(Duration::from_micros(number)),
-        "n" => Some(Duration::from_nanos(number)),
-        _ => None,
-    }
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// The view, once it shows what the token asks for.
-pub(crate) async fn view(reader: &Reader, wanted: Wanted<'_>) -> Result<View, Status> {
+pub(crate) async fn view(reader: &Reader, wanted: &Wanted<'_>) -> Result<View, Failure> {
     if wanted.token.is_empty() {
-        return reader.view().map_err(fault::view);
+        return Ok(reader.view()?);
     }
     let token = parse(wanted.token)?;
     // A little less than the caller's deadline, so that the answer says why.
@@ -65,18 +36,19 @@ pub(crate) async fn view(reader: &Reader, wanted: Wanted<'_>) -> Result<View, St
     let reached = tokio::time::timeout(limit, reach(reader, &token)).await;
     match reached.unwrap_or(Ok(None))? {
         Some(view) => Ok(view),
-        None if wanted.allow_stale => reader.view().map_err(fault::view),
+        None if wanted.allow_stale => Ok(reader.view()?),
         None => Err(behind(&reader.progress().borrow())),
     }
 }
 
 /// Waits for a view that shows what the token asks for; `None` when none will come. The view's own
 /// checkpoint decides: what was published may be of a view that was set aside since.
-async fn reach(reader: &Reader, token: &ConsistencyToken) -> Result<Option<View>, Status> {
+async fn reach(reader: &Reader, token: &ConsistencyToken) -> Result<Option<View>, Failure> {
     let mut progress = reader.progress();
     loop {
-        check_log(token, &progress.borrow_and_update())?;
-        let view = reader.view().map_err(fault::view)?;
+        progress.mark_unchanged();
+        let view = reader.view()?;
+        check_log(token, &progress.borrow())?;
         if covers(view.checkpoint(), token) {
             return Ok(Some(view));
         }
@@ -105,16 +77,16 @@ fn is_nothing(token: &ConsistencyToken) -> bool {
 }
 
 /// Checks a token where the log itself is read, which is never behind it.
-pub(crate) fn check(reader: &Reader, token: &str) -> Result<(), Status> {
+pub(crate) fn check(reader: &Reader, token: &str) -> Result<(), Failure> {
     if token.is_empty() {
         return Ok(());
     }
     check_log(&parse(token)?, &reader.progress().borrow())
 }
 
-fn parse(token: &str) -> Result<ConsistencyToken, Status> {
+fn parse(token: &str) -> Result<ConsistencyToken, Failure> {
     token.parse().map_err(|_invalid| {
-        fault::invalid(
+        Failure::invalid(
             "TOKEN_INVALID",
             "consistency_token",
             "one that this service gave out",
@@ -125,27 +97,22 @@ fn parse(token: &str) -> Result<ConsistencyToken, Status> {
 /// A token of another log asks for something that will never come. Which log this is counts as
 /// known once its head was seen, and while the projection follows: before and otherwise the view's
 /// identity may be that of a log that was replaced meanwhile.
-fn check_log(token: &ConsistencyToken, progress: &Progress) -> Result<(), Status> {
-    let known = !progress.head.is_empty() && progress.trouble.is_none();
+fn check_log(token: &ConsistencyToken, progress: &Progress) -> Result<(), Failure> {
+    let known = progress.serving && !progress.head.is_empty() && progress.trouble.is_none();
     if !known || progress.identity == token.identity || is_nothing(token) {
         return Ok(());
     }
-    Err(fault::invalid(
+    Err(Failure::invalid(
         "TOKEN_INVALID",
         "consistency_token",
         "one of this log; the log was replaced",
     ))
 }
 
-fn behind(progress: &Progress) -> Status {
-    let position = positions(progress).to_string();
-    error::retryable(
-        Code::Unavailable,
-        "READ_MODEL_BEHIND",
-        "the read model has not reached the token yet; ask again, or set allow_stale",
-        [("position", position)],
-        RETRY,
-    )
+fn behind(progress: &Progress) -> Failure {
+    Failure::Behind {
+        position: positions(progress).to_string(),
+    }
 }
 
 fn positions(progress: &Progress) -> Positions {
@@ -166,27 +133,25 @@ pub(crate) fn read_token(view: &View) -> String {
     .to_string()
 }
 
-impl Sources {
-    /// A reply with its freshness beside it: position, and for how many milliseconds the view has
-    /// not shown everything.
-    pub(crate) fn reply<T>(&self, reader: &Reader, view: &View, message: T) -> Response<T> {
-        let behind_since = reader.progress().borrow().behind_since;
-        let stale = behind_since.map_or(0, |since| since.elapsed().as_millis());
-        let marks = view.checkpoint().positions();
-        let position: Positions = marks
-            .into_iter()
-            .map(|(p, sequence)| Position::new(p, sequence))
-            .collect();
-        let mut response = Response::new(message);
-        let metadata = response.metadata_mut();
-        for (name, value) in [
-            ("x-orders-position", position.to_string()),
-            ("x-orders-staleness-ms", stale.to_string()),
-        ] {
-            if let Ok(value) = MetadataValue::try_from(value) {
-                metadata.insert(name, value);
-            }
+/// A reply with its freshness beside it: position, and for how many milliseconds the view has not
+/// shown everything.
+pub(crate) fn response<T>(reader: &Reader, view: &View, message: T) -> Response<T> {
+    let behind_since = reader.progress().borrow().behind_since;
+    let stale = behind_since.map_or(0, |since| since.elapsed().as_millis());
+    let marks = view.checkpoint().positions();
+    let position: Positions = marks
+        .into_iter()
+        .map(|(p, sequence)| Position::new(p, sequence))
+        .collect();
+    let mut response = Response::new(message);
+    let metadata = response.metadata_mut();
+    for (name, value) in [
+        ("x-orders-position", position.to_string()),
+        ("x-orders-staleness-ms", stale.to_string()),
+    ] {
+        if let Ok(value) = MetadataValue::try_from(value) {
+            metadata.insert(name, value);
         }
-        response
     }
+    response
 }

@@ -1,15 +1,19 @@
 //! The read side: query, history and report services.
 //!
 //! ```text
-//!  request ─▶ parse ─▶ wait for the token ─▶ view ─▶ index ─▶ rows ─▶ open ─▶ mask ─▶ reply
+//!  request ─▶ check ─▶ wait for the token ─▶ view ─▶ index ─▶ rows ─▶ open ─▶ mask ─▶ reply
 //!                                              └ its checkpoint is the reply's read_token
 //! ```
 //!
-//! Orders and reports are served from the views; history, and an order as of some version or time,
-//! from the log itself. Personal data is opened here, at the edge.
+//! Orders and reports are served from the read model ([`call::Query`]); history, and an order as of
+//! some version or time, from the log itself ([`call::Replay`]). Personal data is opened here, at
+//! the edge.
 
 mod as_of;
-mod fault;
+mod blocking;
+mod call;
+mod caller;
+mod failure;
 mod fetch;
 mod filter;
 mod freshness;
@@ -20,40 +24,49 @@ mod page;
 mod personal;
 mod reports;
 mod scan;
+mod schema;
+mod served;
+mod sort;
+mod stream;
 mod time;
+mod watch;
+mod wire;
 
 use std::sync::Arc;
 
 use event_store::{EventStore, KeyStore};
 use read_model::Reader;
+use watch::Watches;
 
-pub use freshness::deadline;
+pub use caller::deadline;
+pub use watch::Messages;
 
-/// `OrderQueryService`, `OrderHistoryService` and `OrderReportService` over two views and the log.
+/// `OrderQueryService`, `OrderHistoryService` and `OrderReportService` over the read model and the
+/// log.
 #[derive(Clone)]
 pub struct QueryService(Arc<Sources>);
 
 /// What the services read from.
 struct Sources {
-    orders: Reader,
-    reports: Reader,
+    reader: Reader,
     log: Arc<dyn EventStore>,
     keys: Arc<dyn KeyStore>,
+    watches: Watches,
 }
 
 impl QueryService {
     /// The three services; clones share everything.
-    pub fn new(
-        orders: Reader,
-        reports: Reader,
-        log: Arc<dyn EventStore>,
-        keys: Arc<dyn KeyStore>,
-    ) -> Self {
+    pub fn new(reader: Reader, log: Arc<dyn EventStore>, keys: Arc<dyn KeyStore>) -> Self {
         Self(Arc::new(Sources {
-            orders,
-            reports,
+            reader,
             log,
             keys,
+            watches: Watches::default(),
         }))
+    }
+
+    /// Ends all watches, each with `SHUTTING_DOWN` and where to go on, and takes no more.
+    pub fn stop_watches(&self) {
+        self.0.watches.stop();
     }
 }

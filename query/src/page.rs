@@ -3,9 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use tonic::Status;
 
-use crate::fault;
+use crate::failure::Failure;
 
 const DEFAULT_SIZE: usize = 50;
 const MAX_SIZE: usize = 1_000;
@@ -14,11 +13,11 @@ const VERSION: u8 = 1;
 const MAX_TOKEN: usize = 256;
 
 /// Items per page: 50 when nothing was said, never more than 1,000.
-pub(crate) fn size(asked: i32) -> Result<usize, Status> {
+pub(crate) fn size(asked: i32) -> Result<usize, Failure> {
     match usize::try_from(asked) {
         Ok(0) => Ok(DEFAULT_SIZE),
         Ok(size) => Ok(size.min(MAX_SIZE)),
-        Err(_negative) => Err(fault::field("page_size", "0 or more")),
+        Err(_negative) => Err(Failure::field("page_size", "0 or more")),
     }
 }
 
@@ -55,11 +54,11 @@ impl Cursor {
     }
 
     /// `None` for the first page.
-    pub(crate) fn decode(token: &str, fingerprint: [u8; 8]) -> Result<Option<Self>, Status> {
+    pub(crate) fn decode(token: &str, fingerprint: [u8; 8]) -> Result<Option<Self>, Failure> {
         if token.is_empty() {
             return Ok(None);
         }
-        let refused = |rule| fault::invalid("PAGE_TOKEN_INVALID", "page_token", rule);
+        let refused = |rule| Failure::invalid("PAGE_TOKEN_INVALID", "page_token", rule);
         let (found, cursor) = Some(token)
             .filter(|token| token.len() <= MAX_TOKEN)
             .and_then(parse)

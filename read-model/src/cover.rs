@@ -3,7 +3,8 @@
 use order::value::{Amount, HoldReason, OrderState};
 use order::{Order, value};
 
-/// The columns that an index covers. Enumerations are stored as the numbers of the API.
+/// The columns that an index covers; none of them changes with every commit, so that an entry is
+/// written again only when something it shows has changed. Enumerations are stored as the numbers of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cover {
     /// Lifecycle, payment, fulfilment and return state.
@@ -18,8 +19,6 @@ pub struct Cover {
     pub create_time: i64,
     /// Placing; 0 when it never was.
     pub place_time: i64,
-    /// Last change.
-    pub update_time: i64,
     /// Empty: none.
     pub channel: String,
 }
@@ -47,7 +46,6 @@ impl Cover {
             total: placed_total(order).minor_units(),
             create_time: order.create_time.micros(),
             place_time: order.place_time.map_or(0, value::Timestamp::micros),
-            update_time: order.update_time.micros(),
             channel: order
                 .channel
                 .as_ref()
@@ -58,16 +56,11 @@ impl Cover {
     /// The stored form.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(40 + self.channel.len());
+        let mut bytes = Vec::with_capacity(32 + self.channel.len());
         bytes.extend_from_slice(&self.states);
         bytes.push(self.holds);
         bytes.extend_from_slice(&self.currency);
-        for number in [
-            self.total,
-            self.create_time,
-            self.place_time,
-            self.update_time,
-        ] {
+        for number in [self.total, self.create_time, self.place_time] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
         bytes.extend_from_slice(self.channel.as_bytes());
@@ -85,8 +78,7 @@ impl Cover {
             rest = after;
             Some(i64::from_be_bytes(*number))
         };
-        let (total, create_time, place_time, update_time) =
-            (number()?, number()?, number()?, number()?);
+        let (total, create_time, place_time) = (number()?, number()?, number()?);
         let channel = String::from_utf8(rest.to_vec()).ok()?;
         Some(Self {
             states,
@@ -95,7 +87,6 @@ impl Cover {
             total,
             create_time,
             place_time,
-            update_time,
             channel,
         })
     }
@@ -185,7 +176,6 @@ mod tests {
             total: -7,
             create_time: 1,
             place_time: 2,
-            update_time: 3,
             channel: "EIRE".to_owned(),
         };
         assert_eq!(Cover::decode(&cover.encode()), Some(cover));

@@ -28,6 +28,12 @@ pub const REFERENCE: u8 = b'x';
 pub const DEADLINE: u8 = b'D';
 /// Prefix of orders whose personal data was erased: `e · id`.
 pub const ERASED: u8 = b'e';
+/// Prefix of all orders by their last change: `u · time · id`.
+pub const UPDATED: u8 = b'u';
+/// Prefix of all orders by their creation: `n · time · id`.
+pub const CREATED: u8 = b'n';
+/// Prefix of all orders by their total: `t · currency · minor units · id`.
+pub const TOTAL: u8 = b't';
 /// Prefix of revenue by hour: `r · hour · currency · str(channel)`.
 pub const REVENUE: u8 = b'r';
 /// Prefix of sales by day and SKU: `k · day · currency · str(sku)`.
@@ -195,6 +201,61 @@ pub fn after(prefix: &[u8]) -> Option<Vec<u8>> {
         }
     }
     None
+}
+
+/// A key for people: its prefix as a letter, then what can be printed; other bytes in hexadecimal.
+#[must_use]
+pub fn show(key: &[u8]) -> String {
+    let printable = |byte: &u8| byte.is_ascii_graphic();
+    key.iter().fold(String::from("key "), |mut shown, byte| {
+        if printable(byte) {
+            shown.push(char::from(*byte));
+        } else {
+            shown.push_str(&format!("\\x{byte:02x}"));
+        }
+        shown
+    })
+}
+
+/// The order that a key belongs to; `None` for counters and other keys.
+#[must_use]
+pub fn order_id(key: &[u8]) -> Option<String> {
+    let mut parts = Parts::of(key);
+    match *key.first()? {
+        ROW | ERASED | PARKED => {}
+        PLACED | NEVER_PLACED | UPDATED | CREATED => drop(parts.number()?),
+        CUSTOMER | TAG | REFERENCE => drop((parts.text()?, parts.number()?)),
+        STATES | TOTAL => drop((parts.raw::<3>()?, parts.number()?)),
+        HOLD => drop((parts.byte()?, parts.number()?)),
+        DEADLINE => drop((parts.number()?, parts.byte()?)),
+        _ => return None,
+    }
+    parts.rest().map(str::to_owned)
+}
+
+/// What the keys of a prefix are, for people.
+#[must_use]
+pub fn kind(prefix: u8) -> &'static str {
+    match prefix {
+        ROW => "rows",
+        PLACED => "index by place time",
+        NEVER_PLACED => "index of orders never placed",
+        CUSTOMER => "index by customer",
+        STATES => "index by state",
+        HOLD => "index by hold",
+        TAG => "index by tag",
+        REFERENCE => "index by reference",
+        DEADLINE => "deadlines",
+        ERASED => "erased orders",
+        UPDATED => "index by update time",
+        CREATED => "index by create time",
+        TOTAL => "index by total",
+        REVENUE => "revenue counters",
+        SKU => "SKU counters",
+        STATE_COUNT => "state counters",
+        FUNNEL => "funnel counters",
+        _ => "keys of another projection",
+    }
 }
 
 #[cfg(test)]

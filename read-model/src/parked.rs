@@ -16,8 +16,8 @@ pub enum Cause {
     Gap,
     /// The commit does not name the hash of the one before it.
     Chain,
-    /// The stored row could not be read or written.
-    Row,
+    /// The log has lost a record, or its bytes are not those that were appended.
+    Missing,
     /// Folding the commit broke an invariant.
     Fold,
 }
@@ -40,6 +40,9 @@ pub struct Parked {
     /// How often the commit was tried, at least 1.
     #[serde(default)]
     pub attempts: u32,
+    /// Which build of the program tried it last: another one tries it again when it attaches.
+    #[serde(default)]
+    pub tried_by: String,
     /// Positions of the first commits that queue behind it, at most [`BEHIND_MAX`].
     pub behind: Vec<String>,
     /// How many queue behind it.
@@ -49,6 +52,36 @@ pub struct Parked {
 
 /// Positions that are kept: enough to look at, and every commit more costs the same.
 pub const BEHIND_MAX: usize = 100;
+
+impl Cause {
+    /// The cause as the API's short word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Undecodable => "UNDECODABLE",
+            Self::UnknownEvent => "UNKNOWN_EVENT",
+            Self::NewerSchema => "NEWER_SCHEMA",
+            Self::Gap => "GAP",
+            Self::Chain => "CHAIN",
+            Self::Missing => "MISSING",
+            Self::Fold => "FOLD",
+        }
+    }
+
+    /// What a caller is told, who knows nothing of logs and folds.
+    #[must_use]
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::Undecodable => "a stored change of this order cannot be read",
+            Self::UnknownEvent | Self::NewerSchema => {
+                "a change of this order was stored by a newer version of the service"
+            }
+            Self::Gap | Self::Missing => "a stored change of this order is missing",
+            Self::Chain => "a stored change of this order does not follow the one before it",
+            Self::Fold => "a change of this order cannot be applied",
+        }
+    }
+}
 
 impl Parked {
     /// One more commit queues behind it.
@@ -74,6 +107,10 @@ impl Parked {
     /// What a caller is told of a parked order.
     #[must_use]
     pub fn explain(&self) -> String {
-        format!("parked at position {}: {}", self.position, self.detail)
+        let cause = self.cause.explain();
+        format!(
+            "{cause} (position {}); what is shown is the order before it",
+            self.position
+        )
     }
 }

@@ -141,7 +141,7 @@ impl Config {
         })
     }
 
-    /// Whether projections can be rebuilt over gRPC. Until a caller can be authenticated,
+    /// Whether the read model can be rebuilt and verified over gRPC. Until a caller can be authenticated,
     /// administration stays on this machine.
     pub(crate) fn serves_administration(&self) -> bool {
         self.process.role.serves_queries() && self.grpc.listen.ip().is_loopback()

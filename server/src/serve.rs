@@ -3,9 +3,9 @@
 //! | component | does | starts after | stops before |
 //! |---|---|---|---|
 //! | `grpc` | answers commands and queries | | everything that it calls, and `health` |
-//! | `deadlines` | sends the commands whose time has come | | the projections, `log` |
-//! | `erasures` | finishes erasures after a crash | | the projections, `log` |
-//! | `projection.*` | fold the log into views | the embedded log | `log` |
+//! | `deadlines` | sends the commands whose time has come | | `read-model`, `log` |
+//! | `erasures` | finishes erasures after a crash | | `read-model`, `log` |
+//! | `read-model` | folds the log into the read model | the embedded log | `log` |
 //! | `log` | opens the log and the keys; NATS in the background | | `health`, `admin` |
 //! | `disk`, `clock` | check the surroundings | | |
 //! | `watchdog` | checks that the runtime gets to run its tasks | | |
@@ -25,7 +25,8 @@ mod handover;
 mod log;
 mod metrics;
 mod name;
-mod projection;
+mod program;
+mod read_model;
 mod services;
 mod shared;
 #[cfg(test)]
@@ -38,13 +39,13 @@ use std::time::Duration;
 use lifecycle::health::{self, Health, Requires};
 use lifecycle::{Builder, ComponentExt, Member, Outcome, Restart, Signals, Supervisor, Watchdog};
 
+use self::read_model::ReadModel;
 use crate::cli::Settings;
 use crate::config::{self, Config, Filter, Problem};
 use crate::{exit, telemetry};
 use announce::Announcement;
 use failed::Failed;
-use name::{ADMIN, CLOCK, DISK, GRPC, HEALTH, LOG};
-use projection::Projections;
+use name::{ADMIN, CLOCK, DISK, GRPC, HEALTH, LOG, READ_MODEL};
 use shared::Shared;
 
 /// A node that alone lost the log leaves rotation only when it stays lost.
@@ -98,15 +99,15 @@ fn warn_of_unknown(variables: &[String]) {
 async fn run(config: &Config, signals: Signals, terminal: bool) -> Result<Outcome, Failed> {
     let shared = Shared::new(config);
     name_services(config, &shared.health);
-    let projections = if config.process.role.serves_queries() {
-        Some(Projections::open(config, &shared).await?)
+    let read_model = if config.process.role.serves_queries() {
+        Some(ReadModel::open(config, &shared).await?)
     } else {
         None
     };
-    let listeners = Listeners::new(config, &shared, projections.as_ref());
+    let listeners = Listeners::new(config, &shared, read_model.as_ref());
     let announcement = listeners.announcement(config, terminal);
     let health = shared.health.clone();
-    let supervisor = components(config, shared, projections, listeners)
+    let supervisor = components(config, shared, read_model, listeners)
         .termination_delay(config.shutdown.delay(terminal))
         .drain_timeout(config.shutdown.drain)
         .stop_timeout(config.shutdown.drain + config.shutdown.stop)
@@ -126,10 +127,10 @@ struct Listeners {
 }
 
 impl Listeners {
-    fn new(config: &Config, shared: &Shared, projections: Option<&Projections>) -> Self {
+    fn new(config: &Config, shared: &Shared, read_model: Option<&ReadModel>) -> Self {
         let metrics = metrics::routes(Arc::clone(&shared.metrics));
         Self {
-            grpc: services::server(config, services::routes(config, shared, projections)),
+            grpc: services::server(config, shared, read_model),
             health: services::health_server(config, &shared.health),
             admin: lifecycle::admin::Server::new(config.admin.listen, shared.health.clone())
                 .mount(metrics),
@@ -146,52 +147,47 @@ impl Listeners {
 fn components(
     config: &Config,
     shared: Shared,
-    projections: Option<Projections>,
+    read_model: Option<ReadModel>,
     listeners: Listeners,
 ) -> Builder {
     let log = log::member(config, &shared);
-    let deadlines = projections.as_ref().map(|views| {
-        let (orders, grace) = (views.orders(), config.deadlines.clock_grace);
-        deadlines::Component::new(orders, shared.commands.clone(), Arc::new(clock::now), grace)
+    let deadlines = read_model.as_ref().map(|it| {
+        let (reader, grace) = (it.reader(), config.deadlines.clock_grace);
+        deadlines::Component::new(reader, shared.commands.clone(), Arc::new(clock::now), grace)
     });
-    let erasures = projections
+    let erasures = read_model
         .as_ref()
-        .map(|views| erasures::Component::new(views.orders(), shared.keys.clone()));
-    let views = projections.map(|projections| projections.members(config));
-    // Without views and with NATS there is nothing on this machine's disk.
+        .map(|it| erasures::Component::new(it.reader(), shared.keys.clone()));
+    let read_model = read_model.map(|it| it.member(config));
+    // Without a read model and with NATS there is nothing on this machine's disk.
     let disk = config.process.role.serves_queries();
     let disk = disk.then(|| lifecycle::disk(DISK, &config.process.data_dir, FREE_PERCENT));
     let clock = lifecycle::clock(CLOCK, clock::wall, CLOCK_STEP, config.deadlines.clock_grace);
-    let builder = Supervisor::builder()
+    Supervisor::builder()
         .health(shared.health)
         .add(listeners.admin)
         .add(listeners.health.stops_before([ADMIN]))
         .add(Watchdog::new(STARVED))
         .maybe_add(disk)
         .add(clock)
-        .add(log);
-    views
-        .into_iter()
-        .flatten()
-        .fold(builder, Builder::add)
+        .add(log)
+        .maybe_add(read_model)
         .maybe_add(deadlines.map(worker))
         .maybe_add(erasures.map(worker))
         .add(
             listeners
                 .grpc
-                .stops_before(projection::NAMES)
-                .stops_before([LOG, HEALTH])
+                .stops_before([READ_MODEL, LOG, HEALTH])
                 .drain_within(config.shutdown.drain),
         )
 }
 
-/// Reads the views and writes to the log. A panic in it is a defect, which the next round may not
+/// Reads the read model and writes to the log. A panic in it is a defect, which the next round may not
 /// meet again; five of them within ten minutes stop the process.
 fn worker(component: impl ComponentExt) -> Member {
     let pauses = lifecycle::exponential(Duration::from_secs(1), Duration::from_secs(60));
     component
-        .stops_before(projection::NAMES)
-        .stops_before([LOG])
+        .stops_before([READ_MODEL, LOG])
         .restart(Restart::new(5, Duration::from_secs(600), pauses))
 }
 
@@ -199,12 +195,12 @@ fn worker(component: impl ComponentExt) -> Member {
 fn name_services(config: &Config, health: &Health) {
     let commands = "orders.v1.OrderCommandService";
     if config.process.role.serves_queries() {
-        projection::name_services(health);
+        read_model::name_services(health);
     } else {
         health.service(health::READINESS, Requires::only([LOG, GRPC]).dwell(DWELL));
     }
     if config.serves_administration() {
-        health.service("orders.v1.ProjectionService", Requires::only([GRPC]));
+        health.service("orders.v1.ReadModelService", Requires::only([GRPC]));
     }
     if config.process.role.serves_commands() {
         health.service(commands, Requires::only([LOG, GRPC]));

@@ -79,14 +79,7 @@ async fn a_stream_that_falls_silent_ends_without_a_time_limit() {
         stream.write_all(HEADERS_OF_A_REPLY).await.expect("sent");
         stream
     });
-    let words = [
-        "orders",
-        "projection",
-        "rebuild",
-        "orders",
-        "--quiet",
-        "--addr",
-    ];
+    let words = ["orders", "read-model", "rebuild", "--quiet", "--addr"];
     let address = address.to_string();
     let words = words.into_iter().chain([address.as_str()]);
     let cli = Cli::try_parse_from(words).expect("a command line");

@@ -1,117 +1,92 @@
 //! The projection `orders`: an index for every way in which orders are looked for.
 
-use std::collections::BTreeMap;
-
 use order::Order;
-use proto::commit::Commit;
+use order::value::Timestamp;
+use read_model::Cover;
 use read_model::keys::{self, Key, deadline};
-use read_model::{Cover, Error};
 
-use super::{Batch, Projection};
+use super::keys::Entries;
+use super::{Change, Keys, Projection};
 
 /// Look-up indexes over the rows of all orders.
 #[derive(Clone, Copy, Debug)]
 pub struct Orders;
 
 impl Projection for Orders {
-    type Before = BTreeMap<Vec<u8>, Vec<u8>>;
-
     fn name(&self) -> &'static str {
         "orders"
     }
 
-    fn schema(&self) -> u32 {
-        2
-    }
-
-    fn before(&self, order_id: &str, order: &Order) -> Self::Before {
-        indexes(order_id, order)
-    }
-
-    fn project(
-        &self,
-        before: Option<Self::Before>,
-        order: &Order,
-        commit: &Commit,
-        batch: &mut Batch<'_>,
-    ) -> Result<(), Error> {
-        let before = before.unwrap_or_default();
-        let after = indexes(commit.order_id.as_str(), order);
-        for key in before.keys().filter(|key| !after.contains_key(*key)) {
-            batch.delete(key.clone());
-        }
-        for (key, value) in after {
-            if before.get(&key) != Some(&value) {
-                batch.put(key, value);
-            }
-        }
-        Ok(())
+    fn project(&self, change: &Change<'_>, keys: &mut Keys) {
+        let before = change.before.map(|order| indexes(change.order_id, order));
+        let after = indexes(change.order_id, change.after);
+        keys.replace(before.unwrap_or_default(), after);
     }
 }
 
 /// Every index key of an order, with what it covers.
-fn indexes(order_id: &str, order: &Order) -> BTreeMap<Vec<u8>, Vec<u8>> {
-    let id = order_id.as_bytes();
+fn indexes(order_id: &str, order: &Order) -> Entries {
     let cover = Cover::of(order);
-    let states = cover.states;
-    let time = order.place_time.unwrap_or(order.create_time).micros();
+    let mut entries = Entries::new();
     let encoded = cover.encode();
-    let mut keys = BTreeMap::new();
+    let mut add = |key: Key, value: &[u8]| {
+        let key = key.raw(order_id.as_bytes()).into_bytes();
+        entries.insert(key, value.to_vec());
+    };
+    by_time(order, &mut |key| add(key, &encoded));
+    by_attribute(order, &cover, &mut |key| add(key, &encoded));
+    add(
+        Key::new(keys::CREATED).time(order.create_time.micros()),
+        &[],
+    );
+    let total = Key::new(keys::TOTAL).raw(&cover.currency);
+    add(total.time(cover.total), &[]);
+    for (due, kind) in deadlines(order) {
+        add(Key::new(keys::DEADLINE).time(due).byte(kind), &[]);
+    }
+    if order.personal_data_erased {
+        add(Key::new(keys::ERASED), &[]);
+    }
+    entries
+}
+
+/// When an order was placed, or, as long as it was not, created.
+fn time(order: &Order) -> i64 {
+    let placed: Option<Timestamp> = order.place_time;
+    placed.unwrap_or(order.create_time).micros()
+}
+
+/// The indexes in which every order stands.
+fn by_time(order: &Order, add: &mut impl FnMut(Key)) {
     let primary = if order.place_time.is_some() {
         keys::PLACED
     } else {
         keys::NEVER_PLACED
     };
-    keys.insert(
-        Key::new(primary).time(time).raw(id).into_bytes(),
-        encoded.clone(),
-    );
+    add(Key::new(primary).time(time(order)));
+    add(Key::new(keys::UPDATED).time(order.update_time.micros()));
+}
+
+/// The indexes by what an order is or has, each by time.
+fn by_attribute(order: &Order, cover: &Cover, add: &mut impl FnMut(Key)) {
+    let time = time(order);
+    let [state, payment, fulfillment, _] = cover.states;
+    let states = Key::new(keys::STATES).byte(state).byte(payment);
+    add(states.byte(fulfillment).time(time));
     if let Some(customer) = &order.customer.id {
-        let key = Key::new(keys::CUSTOMER)
-            .text(customer.as_str())
-            .time(time)
-            .raw(id);
-        keys.insert(key.into_bytes(), encoded.clone());
+        add(Key::new(keys::CUSTOMER).text(customer.as_str()).time(time));
     }
-    let key = states[..3]
-        .iter()
-        .fold(Key::new(keys::STATES), |key, &state| key.byte(state));
-    keys.insert(key.time(time).raw(id).into_bytes(), encoded.clone());
     for reason in &order.holds {
-        let key = Key::new(keys::HOLD)
+        add(Key::new(keys::HOLD)
             .byte(read_model::hold(*reason))
-            .time(time)
-            .raw(id);
-        keys.insert(key.into_bytes(), encoded.clone());
+            .time(time));
     }
     for tag in &order.tags {
-        let key = Key::new(keys::TAG).text(tag.as_str()).time(time).raw(id);
-        keys.insert(key.into_bytes(), encoded.clone());
+        add(Key::new(keys::TAG).text(tag.as_str()).time(time));
     }
     for reference in references(order) {
-        keys.insert(
-            Key::new(keys::REFERENCE)
-                .text(reference)
-                .time(time)
-                .raw(id)
-                .into_bytes(),
-            encoded.clone(),
-        );
+        add(Key::new(keys::REFERENCE).text(reference).time(time));
     }
-    for (due, kind) in deadlines(order) {
-        keys.insert(
-            Key::new(keys::DEADLINE)
-                .time(due)
-                .byte(kind)
-                .raw(id)
-                .into_bytes(),
-            Vec::new(),
-        );
-    }
-    if order.personal_data_erased {
-        keys.insert(Key::new(keys::ERASED).raw(id).into_bytes(), Vec::new());
-    }
-    keys
 }
 
 fn references(order: &Order) -> impl Iterator<Item = &str> {

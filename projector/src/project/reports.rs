@@ -3,69 +3,34 @@
 //! Each amount counts in the UTC hour of its own event's `occur_time`. Only orders that were placed
 //! count; a draft that is cancelled was never worth anything.
 
-use std::time::Duration;
-
 use order::event::LineValue;
 use order::value::{Currency, OrderState};
 use order::{Event, Order};
-use proto::commit::Commit;
 use read_model::counters::{DAY, HOUR, Revenue, Sales, Stage};
 use read_model::keys::{self, Key};
-use read_model::{Error, fulfillment, payment, state};
+use read_model::{fulfillment, payment, state};
 
-use super::{Batch, Projection};
+use super::{Change, Keys, Projection};
 
 /// Roll-ups over all orders.
 #[derive(Clone, Copy, Debug)]
 pub struct Reports;
 
-/// What the reports remember of an order while a commit is folded.
-#[derive(Clone, Copy, Debug)]
-pub struct Before {
-    states: [u8; 3],
-    reached: [bool; 8],
-}
-
 impl Projection for Reports {
-    type Before = Before;
-
     fn name(&self) -> &'static str {
         "reports"
     }
 
-    fn schema(&self) -> u32 {
-        1
-    }
-
-    /// Orders of one hour move the same counters, and nobody misses a tenth of a second in a report.
-    fn gather(&self) -> Duration {
-        Duration::from_millis(100)
-    }
-
-    fn before(&self, _order_id: &str, order: &Order) -> Before {
-        Before {
-            states: states(order),
-            reached: reached(order),
-        }
-    }
-
-    fn project(
-        &self,
-        before: Option<Before>,
-        order: &Order,
-        commit: &Commit,
-        batch: &mut Batch<'_>,
-    ) -> Result<(), Error> {
-        count_states(before, order, batch)?;
-        count_funnel(before, order, batch)?;
+    fn project(&self, change: &Change<'_>, keys: &mut Keys) {
+        count_states(change, keys);
+        count_funnel(change, keys);
         let counted = Counted {
-            order,
-            time: commit.occur_time.micros(),
+            order: change.after,
+            time: change.commit.occur_time.micros(),
         };
-        commit
-            .events
-            .iter()
-            .try_for_each(|event| counted.count(event, batch))
+        for event in &change.commit.events {
+            counted.count(event, keys);
+        }
     }
 }
 
@@ -77,35 +42,34 @@ fn states(order: &Order) -> [u8; 3] {
     ]
 }
 
-fn count_states(before: Option<Before>, order: &Order, batch: &mut Batch<'_>) -> Result<(), Error> {
-    let after = states(order);
-    if before.is_some_and(|before| before.states == after) {
-        return Ok(());
+fn count_states(change: &Change<'_>, keys: &mut Keys) {
+    let (before, after) = (change.before.map(states), states(change.after));
+    if before == Some(after) {
+        return;
     }
     let key = |states: [u8; 3]| {
         let key = states
             .iter()
             .fold(Key::new(keys::STATE_COUNT), |key, &state| key.byte(state));
-        key.text(channel(order)).into_bytes()
+        key.text(channel(change.after)).into_bytes()
     };
     if let Some(before) = before {
-        batch.add(key(before.states), [-1])?;
+        keys.add(key(before), [-1]);
     }
-    batch.add(key(after), [1])
+    keys.add(key(after), [1]);
 }
 
-fn count_funnel(before: Option<Before>, order: &Order, batch: &mut Batch<'_>) -> Result<(), Error> {
-    let before = before.map(|before| before.reached).unwrap_or_default();
-    let day = order.create_time.micros() / DAY;
-    for (stage, (was, is)) in (0_u8..).zip(before.into_iter().zip(reached(order))) {
+fn count_funnel(change: &Change<'_>, keys: &mut Keys) {
+    let before = change.before.map(reached).unwrap_or_default();
+    let day = change.after.create_time.micros() / DAY;
+    for (stage, (was, is)) in (0_u8..).zip(before.into_iter().zip(reached(change.after))) {
         if is && !was {
-            batch.add(
+            keys.add(
                 Key::new(keys::FUNNEL).time(day).byte(stage).into_bytes(),
                 [1],
-            )?;
+            );
         }
     }
-    Ok(())
 }
 
 /// Which stages an order has reached, by number. None is ever reached twice, so that the counters,
@@ -152,40 +116,40 @@ struct Counted<'a> {
 }
 
 impl Counted<'_> {
-    fn count(&self, event: &Event, batch: &mut Batch<'_>) -> Result<(), Error> {
+    fn count(&self, event: &Event, keys: &mut Keys) {
         match event {
             Event::OrderPlaced(placed) => {
                 let units = self
                     .order
                     .lines
                     .iter()
-                    .map(|line| i64::from(line.quantity.units()));
-                let total = placed.placed_total.minor_units();
-                self.revenue([1, units.sum(), total, 0, 0, 0, 0], batch)?;
-                self.placed_skus(batch)
+                    .map(|line| i128::from(line.quantity.units()));
+                let total = placed.placed_total.minor_units().into();
+                self.revenue([1, units.sum(), total, 0, 0, 0, 0], keys);
+                self.placed_skus(keys);
             }
             Event::ItemsCancelled { items, .. } => {
-                self.revenue([0, 0, 0, value(items), 0, 0, 0], batch)?;
-                self.removed_skus(items, batch)
+                self.revenue([0, 0, 0, value(items), 0, 0, 0], keys);
+                self.removed_skus(items, keys);
             }
             Event::OrderCancelled {
                 items,
                 shipping_value,
                 ..
             } if self.order.placed.is_some() => {
-                let cancelled = value(items).saturating_add(shipping_value.minor_units());
-                self.revenue([0, 0, 0, cancelled, 0, 0, 0], batch)?;
-                self.removed_skus(items, batch)
+                let cancelled = value(items) + i128::from(shipping_value.minor_units());
+                self.revenue([0, 0, 0, cancelled, 0, 0, 0], keys);
+                self.removed_skus(items, keys);
             }
             Event::ReturnReceived { items, .. } => {
-                self.revenue([0, 0, 0, 0, value(items), 0, 0], batch)?;
-                self.removed_skus(items, batch)
+                self.revenue([0, 0, 0, 0, value(items), 0, 0], keys);
+                self.removed_skus(items, keys);
             }
             Event::PaymentCaptured { amount, .. } => {
-                self.revenue([0, 0, 0, 0, 0, amount.minor_units(), 0], batch)
+                self.revenue([0, 0, 0, 0, 0, amount.minor_units().into(), 0], keys);
             }
             Event::PaymentRefunded(refunded) => {
-                self.revenue([0, 0, 0, 0, 0, 0, refunded.amount.minor_units()], batch)
+                self.revenue([0, 0, 0, 0, 0, 0, refunded.amount.minor_units().into()], keys);
             }
             Event::OrderCreated(_)
             | Event::LineAdded(_)
@@ -207,50 +171,50 @@ impl Counted<'_> {
             | Event::OrderReleased { .. }
             | Event::OrderAnnotated(_)
             | Event::PersonalDataErased { .. }
-            | Event::OrderCompleted => Ok(()),
+            | Event::OrderCompleted => {}
         }
     }
 
-    fn revenue(&self, amounts: Revenue, batch: &mut Batch<'_>) -> Result<(), Error> {
+    fn revenue(&self, amounts: Revenue, keys: &mut Keys) {
         let key = Key::new(keys::REVENUE)
             .time(self.time / HOUR)
             .raw(&currency(self.order.currency));
-        batch.add(key.text(channel(self.order)).into_bytes(), amounts)
+        keys.add(key.text(channel(self.order)).into_bytes(), amounts);
     }
 
     /// Several lines of one SKU are one order of it.
-    fn placed_skus(&self, batch: &mut Batch<'_>) -> Result<(), Error> {
+    fn placed_skus(&self, keys: &mut Keys) {
         let mut seen = std::collections::BTreeSet::new();
         for line in &self.order.lines {
             let first = seen.insert(line.sku.as_str());
-            let units = i64::from(line.quantity.units());
-            let sales = [units, line.total.minor_units(), i64::from(first)];
-            self.sales(line.sku.as_str(), sales, batch)?;
+            let units = i128::from(line.quantity.units());
+            let sales = [units, line.total.minor_units().into(), i128::from(first)];
+            self.sales(line.sku.as_str(), sales, keys);
         }
-        Ok(())
     }
 
-    fn removed_skus(&self, items: &[LineValue], batch: &mut Batch<'_>) -> Result<(), Error> {
+    fn removed_skus(&self, items: &[LineValue], keys: &mut Keys) {
         for item in items {
             if let Some(line) = self.order.line(&item.line_id) {
-                let units = i64::from(item.quantity.units());
-                let sales = [-units, -item.value.minor_units(), 0];
-                self.sales(line.sku.as_str(), sales, batch)?;
+                let units = i128::from(item.quantity.units());
+                let value = i128::from(item.value.minor_units());
+                let sales = [-units, -value, 0];
+                self.sales(line.sku.as_str(), sales, keys);
             }
         }
-        Ok(())
     }
 
-    fn sales(&self, sku: &str, sales: Sales, batch: &mut Batch<'_>) -> Result<(), Error> {
+    fn sales(&self, sku: &str, sales: Sales, keys: &mut Keys) {
         let key = Key::new(keys::SKU)
             .time(self.time / DAY)
             .raw(&currency(self.order.currency));
-        batch.add(key.text(sku).into_bytes(), sales)
+        keys.add(key.text(sku).into_bytes(), sales);
     }
 }
 
-fn value(items: &[LineValue]) -> i64 {
-    items.iter().map(|item| item.value.minor_units()).sum()
+fn value(items: &[LineValue]) -> i128 {
+    let values = items.iter().map(|item| item.value.minor_units());
+    values.map(i128::from).sum()
 }
 
 fn currency(currency: Currency) -> [u8; 3] {

@@ -1,227 +1,297 @@
 //! Builds a generation from the start of the log, beside the one that serves.
+//!
+//! ```text
+//!  serving   ────────────T0──────────────T1────────T2 ─ ─ ─ ─ ─▶
+//!  build     ═══════════▶T0 seal ───────▶T1 ─────▶T2 + what came since, kept: compare, promote
+//! ```
+//!
+//! A build goes up to where the serving view was at one moment, exactly. What the serving view folds
+//! after that moment is kept beside, as long as it is little; with it the build gets to the same
+//! place between two batches, and asks nothing of the log meanwhile.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::{Head, Positions, Record};
+use event_store::{Entry, Head, TailError};
 use futures::StreamExt as _;
-use read_model::{Error, Generation};
+use read_model::Task;
 use tokio_util::sync::CancellationToken;
 
-use super::follow::split;
-use super::rebuild::{Request, Steps};
-use super::{Ended, Scene, answer, blocking, bookmark, positions};
-use crate::{Folder, Projection};
+use super::job::{Outcome, Steps};
+use super::shared::{Reached, Shared, covers, distance, sequences};
+use super::{Ended, Stop};
+use crate::Folder;
+use crate::fold::Mode;
 
-/// Commits folded in one go: a build has no reader to hurry for.
+/// Entries folded in one go: a build has no reader to hurry for.
 const CHUNK: usize = 4096;
-/// Changes kept in memory, and so merged, before they are written in the order of their keys.
-const LOAD_BYTES: usize = 32 << 20;
+/// Entries kept for a build that is nearly there. With more, it reads them from the log in another
+/// round.
+const KEPT: usize = 4096;
+/// With so few kept entries, a build takes the place of what serves: it stands still for
+/// milliseconds.
+const FEW: usize = 256;
+/// After so many rounds it does so with as many as are kept: writers are as fast as it is.
+const ROUNDS: u32 = 8;
+/// A first build serves when it is this close to the head; readers see how far behind it is.
+const CLOSE: u64 = 4096;
 
-/// A generation that was built and does not serve yet.
-pub(super) struct Built<P: Projection> {
-    folder: Folder<P>,
-    steps: Steps,
-}
+type Round = Pin<Box<dyn Future<Output = Result<(Folder, Steps), Stop>> + Send>>;
 
-/// A build that runs while the projector follows the log. Whatever becomes of it, what serves goes
-/// on serving.
-pub(super) struct Building<P: Projection> {
-    future: Pin<Box<dyn Future<Output = Option<Built<P>>> + Send>>,
+/// A build that goes on while the runner follows the log.
+pub(super) struct Building {
+    round: Round,
+    rounds: u32,
+    task: Task,
+    job: tokio::sync::watch::Receiver<super::Job>,
     stop: CancellationToken,
+    kept: Option<Vec<Entry>>,
 }
 
-impl<P: Projection> Building<P> {
-    /// Begins a build that somebody asked for. It moves when it is polled.
-    pub(super) fn new(scene: Scene<P>, request: Request, patience: Duration) -> Self {
-        let stop = CancellationToken::new();
-        let token = stop.clone();
-        let future = Box::pin(async move {
-            let given_up = |why: &dyn std::fmt::Display| {
-                let projection = scene.projection.name();
-                tracing::warn!(projection, %why, "rebuild given up");
-            };
-            let head = match scene.head().await {
-                Ok(head) => head,
-                Err(error) => {
-                    given_up(&error);
-                    return None;
-                }
-            };
-            match scene.build(&head, Some(request), patience, &token).await {
-                Ok(built) => built.inspect_err(|ended| given_up(ended)).ok(),
-                Err(error) => {
-                    given_up(&error);
-                    None
-                }
-            }
+/// A build that stands where the serving view stood a few entries ago.
+pub(super) struct Built {
+    pub(super) folder: Folder,
+    pub(super) steps: Steps,
+    /// Those entries.
+    pub(super) kept: Vec<Entry>,
+}
+
+impl Building {
+    /// Begins to build up to `target`, where the serving view is now.
+    pub(super) fn begin(
+        shared: &Shared,
+        task: Task,
+        identity: [u8; 16],
+        target: Reached,
+        patience: Duration,
+    ) -> Self {
+        let steps = Steps::new(shared, task, distance(&Reached::new(), &target));
+        let (job, stop) = (steps.job(), CancellationToken::new());
+        let (shared, token) = (shared.clone(), stop.clone());
+        let round = Box::pin(async move {
+            let folder = shared.new_folder(identity).await?;
+            shared.round(folder, steps, target, patience, &token).await
         });
-        Self { future, stop }
-    }
-
-    /// What was built; `None` when it was given up.
-    pub(super) async fn built(&mut self) -> Option<Built<P>> {
-        self.future.as_mut().await
-    }
-
-    /// Gives it up, and waits until nothing of it is left.
-    pub(super) async fn abandon(self, scene: &Scene<P>) -> Result<(), Error> {
-        self.stop.cancel();
-        match self.future.await {
-            Some(built) => scene.discard_built(built).await,
-            None => Ok(()),
+        Self {
+            round,
+            rounds: 1,
+            task,
+            job,
+            stop,
+            kept: Some(Vec::new()),
         }
     }
+
+    pub(super) const fn task(&self) -> Task {
+        self.task
+    }
+
+    pub(super) fn job(&self) -> tokio::sync::watch::Receiver<super::Job> {
+        self.job.clone()
+    }
+
+    /// Keeps what the serving view has just folded.
+    pub(super) fn keep(&mut self, entries: &[Entry]) {
+        self.kept = self.kept.take().filter(|kept| kept.len() <= KEPT);
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(entries);
+        }
+    }
+
+    /// Where a round has ended.
+    pub(super) async fn round(&mut self) -> Result<(Folder, Steps), Stop> {
+        self.round.as_mut().await
+    }
+
+    /// After a round: the build is there, or goes another round up to `target`, where the serving
+    /// view is now.
+    pub(super) fn next(
+        self,
+        shared: &Shared,
+        folder: Folder,
+        steps: Steps,
+        target: Reached,
+        patience: Duration,
+    ) -> Result<Built, Self> {
+        let is_there = |kept: &Vec<Entry>| kept.len() <= FEW || self.rounds >= ROUNDS;
+        if let Some(kept) = self.kept.filter(is_there) {
+            return Ok(Built {
+                folder,
+                steps,
+                kept,
+            });
+        }
+        let (shared, token) = (shared.clone(), self.stop.clone());
+        let round =
+            Box::pin(async move { shared.round(folder, steps, target, patience, &token).await });
+        Err(Self {
+            round,
+            rounds: self.rounds.saturating_add(1),
+            kept: Some(Vec::new()),
+            ..self
+        })
+    }
+
+    /// Gives it up, and waits until it has stopped.
+    pub(super) async fn abandon(mut self, shared: &Shared, why: &str) {
+        self.stop.cancel();
+        match self.round().await {
+            Ok((folder, steps)) => shared.give_up(folder, steps, why.to_owned()),
+            Err(_stopped) => {}
+        }
+    }
+
+    /// Asks it to stop; it ends as given up.
+    pub(super) fn cancel(&self) {
+        self.stop.cancel();
+    }
 }
 
-impl<P: Projection> Scene<P> {
-    /// Builds up to `head`. A build that is cut short leaves nothing behind: it is not the
-    /// generation that the pointer names.
-    pub(super) async fn build(
+impl Shared {
+    async fn new_folder(&self, identity: [u8; 16]) -> Result<Folder, Stop> {
+        let shared = self.clone();
+        let folder = self.blocking(move || {
+            let generation = shared.store.create()?;
+            let folder = Folder::new(shared.projections, generation, identity, Mode::Build)?;
+            Ok(folder.with_program(shared.program))
+        });
+        Ok(folder.await?)
+    }
+
+    /// Builds up to the head of the log, because nothing serves.
+    pub(super) async fn build_first(
+        self,
+        head: Head,
+        mut steps: Steps,
+        patience: Duration,
+        cancel: CancellationToken,
+    ) -> Result<(Folder, Steps), Stop> {
+        let mut folder = self.new_folder(head.identity.0).await?;
+        let generation = Arc::clone(folder.generation());
+        let mut target = sequences(&head);
+        let built = async {
+            loop {
+                folder = self
+                    .fill(folder, &target, &mut steps, patience, &cancel)
+                    .await?;
+                let newer = sequences(&self.head().await?);
+                if distance(folder.reached(), &newer) <= CLOSE {
+                    break;
+                }
+                target = newer;
+            }
+            self.seal(folder).await
+        };
+        let built = built.await;
+        if built.is_err() {
+            self.store.discard(generation);
+        }
+        built.map(|folder| (folder, steps))
+    }
+
+    /// One round: up to `target` exactly, complete and on disk. A build that fails leaves nothing
+    /// behind.
+    async fn round(
         &self,
-        head: &Head,
-        request: Option<Request>,
+        folder: Folder,
+        mut steps: Steps,
+        target: Reached,
         patience: Duration,
         cancel: &CancellationToken,
-    ) -> Result<Result<Built<P>, Ended>, Error> {
-        let (scene, identity) = (self.clone(), head.identity.0);
-        let folder = blocking(move || {
-            let generation = scene.views.next()?;
-            Folder::new(scene.projection, generation, identity)
-        })
-        .await?;
+    ) -> Result<(Folder, Steps), Stop> {
         let generation = Arc::clone(folder.generation());
-        let mut steps = Steps::new(request, Positions::start().distance_to(&head.last));
-        let filled = self
-            .fill(folder, &head.last, &mut steps, patience, cancel)
-            .await?;
-        match filled {
-            Ok(mut folder) => {
-                drop(generation);
-                let folder = blocking(move || {
-                    // On disk before it is promoted: what is left to do then is short.
-                    folder.load()?;
-                    folder.generation().flush()?;
-                    Ok(folder)
-                })
+        let filled = async {
+            let folder = self
+                .fill(folder, &target, &mut steps, patience, cancel)
                 .await?;
-                Ok(Ok(Built { folder, steps }))
+            match folder.mode() {
+                Mode::Build => self.seal(folder).await,
+                Mode::Live => Ok(folder),
             }
-            Err(ended) => {
-                self.discard(generation).await?;
-                Ok(Err(ended))
+        };
+        match filled.await {
+            Ok(folder) => Ok((folder, steps)),
+            Err(stop) => {
+                self.store.discard(generation);
+                steps.finish(Outcome::GivenUp(stop.to_string()));
+                Err(stop)
             }
         }
     }
 
-    /// Folds on until `target` is reached, without checkpoints.
+    async fn seal(&self, mut folder: Folder) -> Result<Folder, Stop> {
+        let sealed = self.blocking(move || {
+            folder.seal()?;
+            Ok(folder)
+        });
+        Ok(sealed.await?)
+    }
+
+    /// Folds on until `target` is reached, and not beyond it.
     async fn fill(
         &self,
-        mut folder: Folder<P>,
-        target: &Positions,
+        mut folder: Folder,
+        target: &Reached,
         steps: &mut Steps,
         patience: Duration,
         cancel: &CancellationToken,
-    ) -> Result<Result<Folder<P>, Ended>, Error> {
-        let missing = target.iter().filter(|at| at.sequence > 0).collect();
-        if positions(folder.checkpoint()).covers_all(&missing) {
-            return Ok(Ok(folder));
+    ) -> Result<Folder, Stop> {
+        if covers(folder.reached(), target) {
+            return Ok(folder);
         }
-        let mut tail = match answer(self.log.tail(bookmark(folder.checkpoint()))).await {
-            Ok(tail) => tail.ready_chunks(CHUNK),
-            Err(error) => return Ok(Err(Ended::Unreachable(error))),
-        };
-        while !positions(folder.checkpoint()).covers_all(&missing) {
+        let mut tail = self.tail(folder.checkpoint()).await?.ready_chunks(CHUNK);
+        while !covers(folder.reached(), target) {
             let chunk = tokio::select! {
-                () = cancel.cancelled() => return Ok(Err(Ended::Cancelled)),
-                () = steps.unwanted() => return Ok(Err(Ended::Cancelled)),
-                () = tokio::time::sleep(patience) => return Ok(Err(Ended::Stalled(patience))),
+                () = cancel.cancelled() => return Err(Ended::Cancelled.into()),
+                () = tokio::time::sleep(patience) => return Err(Ended::Stalled(patience).into()),
                 chunk = tail.next() => chunk.unwrap_or_default(),
             };
-            let (records, ended) = split(chunk);
-            steps.advance(records.len() as u64);
-            folder = load(folder, records).await?;
-            if let Some(error) = ended {
-                return Ok(Err(Ended::Tail(error)));
+            let (mut entries, ended) = split(chunk);
+            entries.retain(|entry| is_within(entry, target));
+            let done = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+            folder = self.advance(folder, entries).await?;
+            steps.advance(done, distance(&Reached::new(), target));
+            if let Some(ended) = ended {
+                return Err(ended.into());
+            }
+            if steps.task() == Task::Verify {
+                // Nobody waits for it: other work comes first.
+                tokio::task::yield_now().await;
             }
         }
-        Ok(Ok(folder))
+        Ok(folder)
     }
 
-    /// Folds on to where the one that serves is, so that no reader sees time go back.
-    pub(super) async fn catch_up(
-        &self,
-        built: Built<P>,
-        target: &Positions,
-        patience: Duration,
-        cancel: &CancellationToken,
-    ) -> Result<Result<Built<P>, Ended>, Error> {
-        let Built { folder, mut steps } = built;
+    pub(super) fn give_up(&self, folder: Folder, steps: Steps, why: String) {
+        tracing::warn!(
+            task = steps.task().name(),
+            why,
+            "given up; what serves goes on"
+        );
         let generation = Arc::clone(folder.generation());
-        match self
-            .fill(folder, target, &mut steps, patience, cancel)
-            .await?
-        {
-            Ok(folder) => Ok(Ok(Built { folder, steps })),
-            Err(ended) => {
-                self.discard(generation).await?;
-                Ok(Err(ended))
-            }
-        }
-    }
-
-    /// Lets a built generation serve; nobody may fold into the one before any more.
-    pub(super) async fn promote(
-        &self,
-        built: Built<P>,
-        head: Option<&Head>,
-    ) -> Result<Folder<P>, Error> {
-        let Built { mut folder, steps } = built;
-        let views = Arc::clone(&self.views);
-        let folder = blocking(move || {
-            folder.seal()?;
-            views.promote(Arc::clone(folder.generation()))?;
-            Ok(folder)
-        })
-        .await?;
-        self.publish(&folder, head);
-        let (projection, generation) = (self.projection.name(), folder.generation().name());
-        tracing::info!(projection, generation, "generation promoted");
-        steps.finish(folder.generation()).await;
-        Ok(folder)
-    }
-
-    pub(super) async fn discard_built(&self, built: Built<P>) -> Result<(), Error> {
-        let generation = Arc::clone(built.folder.generation());
-        drop(built);
-        self.discard(generation).await
-    }
-
-    async fn discard(&self, generation: Arc<Generation>) -> Result<(), Error> {
-        let views = Arc::clone(&self.views);
-        blocking(move || views.discard(generation)).await
+        drop(folder);
+        self.store.discard(generation);
+        steps.finish(Outcome::GivenUp(why));
     }
 }
 
-impl<P: Projection> Built<P> {
-    pub(super) const fn identity(&self) -> &[u8; 16] {
-        &self.folder.checkpoint().identity
-    }
+fn is_within(entry: &Entry, target: &Reached) -> bool {
+    let position = entry.position();
+    let end = target.get(&position.partition).copied();
+    position.sequence <= end.unwrap_or(0)
 }
 
-async fn load<P: Projection>(
-    mut folder: Folder<P>,
-    records: Vec<Record>,
-) -> Result<Folder<P>, Error> {
-    blocking(move || {
-        for record in &records {
-            folder.fold(record)?;
-            if folder.pending_bytes() >= LOAD_BYTES {
-                folder.load()?;
-            }
+/// Entries before the first error, and what it means.
+pub(super) fn split(chunk: Vec<Result<Entry, TailError>>) -> (Vec<Entry>, Option<Ended>) {
+    let empty = chunk.is_empty();
+    let mut entries = Vec::with_capacity(chunk.len());
+    for item in chunk {
+        match item {
+            Ok(entry) => entries.push(entry),
+            Err(error) => return (entries, Some(error.into())),
         }
-        Ok(folder)
-    })
-    .await
+    }
+    (entries, empty.then_some(Ended::Closed))
 }

@@ -1,72 +1,66 @@
 //! Folds what comes, as it comes.
 
 use std::future::pending;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::{Entry, EventStore, Head, Positions, ReadError, Record, Tail, TailError};
-use futures::{Stream, StreamExt as _, stream};
-use read_model::Error;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use event_store::Head;
+use futures::StreamExt as _;
+use read_model::{Damage, Error, Task};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::build::{Building, Built};
-use super::{Ended, PULSE, Projector, answer, blocking, bookmark, positions};
-use crate::{Folder, Projection};
+use super::attach::heads;
+use super::build::{Building, split};
+use super::job::{Request, Steps};
+use super::shared::{Reached, covers, sequences};
+use super::{Ended, Never, Refused, Runner, Stop};
+use crate::Folder;
 
-/// Commits folded in one go while following: enough to amortise the hand-over to the writer's
+/// Entries folded in one go while following: enough to amortise the hand-over to the writer's
 /// thread, few enough that a reader sees a commit within milliseconds.
 const CHUNK: usize = 256;
-/// What a tail yields.
-type Yielded = Result<Entry, TailError>;
-/// Keys of one atomic batch. sled holds a lock of the whole process while it applies one, and keeps
-/// large batches in memory.
-const BATCH_KEYS: usize = 128;
+/// Entries of the view that are read again after each pulse while it is scanned: a day is enough
+/// for a hundred million of them.
+const SCAN_CHUNK: usize = 2_000;
 
-impl<P: Projection> Projector<P> {
-    /// Folds what comes, until something ends it. A rebuild that is asked for goes on beside.
+impl Runner {
+    /// Folds what comes, until something ends it. A rebuild or a verification goes on beside.
     pub(super) async fn follow(
         &mut self,
-        mut folder: Folder<P>,
+        mut folder: Folder,
         cancel: &CancellationToken,
-    ) -> Result<Ended, Error> {
-        let log = &self.scene.log;
-        let mut tail = match answer(log.tail(bookmark(folder.checkpoint()))).await {
-            Ok(tail) => chunks(tail, self.scene.projection.gather()),
-            Err(error) => return Ok(Ended::Unreachable(error)),
-        };
-        let mut heads = std::pin::pin!(heads(Arc::clone(log)));
-        let mut still = Still::new(self.patience);
+    ) -> Result<Never, Stop> {
+        let tail = self.shared.tail(folder.checkpoint()).await?;
+        let mut tail = tail.ready_chunks(CHUNK);
+        let mut heads = std::pin::pin!(heads(self.shared.clone()));
+        let mut damage = self.shared.store.damage();
+        let mut still = Still::new(self.settings.patience);
+        let mut scan = ScanClock::new(self.settings.scan_every);
         loop {
-            let building = self.building.as_mut();
-            let idle = building.is_none();
             tokio::select! {
-                () = cancel.cancelled() => return Ok(Ended::Cancelled),
+                () = cancel.cancelled() => return Err(Ended::Cancelled.into()),
                 chunk = tail.next() => {
-                    let (records, ended) = split(chunk.unwrap_or_default());
-                    folder = fold(folder, records).await?;
-                    self.scene.publish(&folder, None);
+                    let (entries, ended) = split(chunk.unwrap_or_default());
+                    if let Some(building) = &mut self.building {
+                        building.keep(&entries);
+                    }
+                    folder = self.shared.advance(folder, entries).await?;
+                    self.shared.publish(&folder);
                     still.moved();
-                    if let Some(error) = ended {
-                        return Ok(Ended::Tail(error));
+                    if let Some(ended) = ended {
+                        return Err(ended.into());
                     }
                 }
                 Some(head) = heads.next() => {
-                    if let Some(ended) = self.take_pulse(head, &folder, &mut still) {
-                        return Ok(ended);
-                    }
+                    self.take_pulse(head, &folder, &mut still)?;
+                    folder = self.tidy(folder, &mut scan).await?;
                 }
-                request = self.requests.next(), if idle => {
-                    let scene = self.scene.clone();
-                    self.building = Some(Building::new(scene, request, self.patience));
-                }
-                built = built(building) => {
-                    self.building = None;
-                    if let Some(built) = built {
-                        drop(tail);
-                        return self.replace(folder, built, cancel).await;
-                    }
+                request = self.requests.next() => folder = self.answer(request, folder).await?,
+                round = round(self.building.as_mut()) => folder = self.next_round(round, folder).await?,
+                Ok(()) = damage.changed() => {
+                    let found = damage.borrow_and_update().clone();
+                    self.check_damage(found, &folder)?;
                 }
             }
         }
@@ -75,86 +69,138 @@ impl<P: Projection> Projector<P> {
     /// Looks at the head, which was asked for apart from the tail: a tail that has died in silence
     /// shows as lag.
     fn take_pulse(
-        &mut self,
-        head: Result<Head, ReadError>,
-        folder: &Folder<P>,
+        &self,
+        head: Result<Head, Ended>,
+        folder: &Folder,
         still: &mut Still,
-    ) -> Option<Ended> {
+    ) -> Result<(), Ended> {
         let head = match head {
             Ok(head) => head,
-            Err(error) => {
-                self.scene.report(error.to_string());
+            Err(ended) => {
+                self.shared.report_no_head(&ended);
                 // Nothing is known, so nothing is known to be late.
                 still.moved();
-                return None;
+                return Ok(());
             }
         };
-        let reached = positions(folder.checkpoint());
-        let stalled = still.since(&reached, &head);
-        if stalled.is_some() {
-            return stalled.map(Ended::Stalled);
+        if head.identity.0 != folder.checkpoint().identity {
+            let found = head.identity;
+            return Err(Ended::OtherLog(format!("this is another log, {found}")));
         }
-        self.scene.publish(folder, Some(&head));
-        if self.scene.views.progress().borrow().caught_up {
-            self.damaged = 0;
-        }
-        None
+        self.shared.publish_head(&head);
+        still.check(folder.reached(), &head)?;
+        self.shared.all_is_well();
+        Ok(())
     }
 
-    /// Lets what was built take the place of what was followed.
-    async fn replace(
-        &mut self,
-        folder: Folder<P>,
-        built: Built<P>,
-        cancel: &CancellationToken,
-    ) -> Result<Ended, Error> {
-        let checkpoint = folder.checkpoint();
-        if *built.identity() != checkpoint.identity {
-            self.scene.discard_built(built).await?;
-            return Ok(Ended::Tail(TailError::Closed));
+    /// What is done once a second on the writer's thread: removing what nobody holds, and the scan.
+    async fn tidy(&mut self, mut folder: Folder, clock: &mut ScanClock) -> Result<Folder, Error> {
+        self.sweep().await;
+        if !clock.is_due() {
+            return Ok(folder);
         }
-        let target = positions(checkpoint);
-        drop(folder);
-        let caught_up = self
-            .scene
-            .catch_up(built, &target, self.patience, cancel)
-            .await?;
-        match caught_up {
-            Ok(built) => {
-                drop(self.scene.promote(built, None).await?);
-                Ok(Ended::Promoted)
+        let scanned = self.shared.blocking(move || {
+            let ended = folder.scan(SCAN_CHUNK)?.is_break();
+            Ok((folder, ended))
+        });
+        let (folder, ended) = scanned.await?;
+        if ended {
+            clock.ended();
+        }
+        Ok(folder)
+    }
+
+    async fn answer(&mut self, request: Request, folder: Folder) -> Result<Folder, Stop> {
+        match request {
+            Request::Begin(task, reply) => {
+                // Who has gone away needs no answer; what was begun goes on.
+                drop(reply.send(self.begin(task, &folder)));
             }
-            Err(ended) => Ok(ended),
+            Request::Cancel(reply) => {
+                if let Some(building) = &self.building {
+                    building.cancel();
+                }
+                drop(reply.send(Ok(self.building.is_some())));
+            }
+            Request::Retry(order_id, reply) => {
+                let retried = self.shared.retry(folder, &order_id).await;
+                let (folder, retried) = match retried {
+                    Ok(retried) => retried,
+                    Err(stop) => {
+                        drop(reply.send(Err(Refused::Away(stop.to_string()))));
+                        return Err(stop);
+                    }
+                };
+                self.shared.publish(&folder);
+                drop(reply.send(Ok(retried)));
+                return Ok(folder);
+            }
+        }
+        Ok(folder)
+    }
+
+    fn begin(
+        &mut self,
+        task: Task,
+        folder: &Folder,
+    ) -> Result<watch::Receiver<super::Job>, Refused> {
+        if let Some(building) = &self.building {
+            return if building.task() == task {
+                Ok(building.job())
+            } else {
+                Err(Refused::Busy(building.task()))
+            };
+        }
+        let identity = folder.checkpoint().identity;
+        let (target, patience) = (folder.reached().clone(), self.settings.patience);
+        let building = Building::begin(&self.shared, task, identity, target, patience);
+        let job = building.job();
+        self.building = Some(building);
+        Ok(job)
+    }
+
+    async fn next_round(
+        &mut self,
+        round: Result<(Folder, Steps), Stop>,
+        folder: Folder,
+    ) -> Result<Folder, Stop> {
+        let Some(building) = self.building.take() else {
+            return Ok(folder);
+        };
+        let (built, steps) = match round {
+            Ok(round) => round,
+            Err(why) => {
+                tracing::warn!(task = building.task().name(), %why, "given up; what serves goes on");
+                return Ok(folder);
+            }
+        };
+        let (target, patience) = (folder.reached().clone(), self.settings.patience);
+        match building.next(&self.shared, built, steps, target, patience) {
+            Ok(built) => self.finish(folder, built).await,
+            Err(building) => {
+                self.building = Some(building);
+                Ok(folder)
+            }
+        }
+    }
+
+    /// Damage that a reader met, if it is of the generation that serves.
+    fn check_damage(&self, found: Option<Damage>, folder: &Folder) -> Result<(), Error> {
+        match found {
+            Some(damage) if damage.generation == folder.generation().name() => {
+                Err(folder.generation().damaged(&damage.cause))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 }
 
-/// What has come, in chunks: at once, or gathered.
-fn chunks(tail: Tail, gather: Duration) -> Pin<Box<dyn Stream<Item = Vec<Yielded>> + Send>> {
-    if gather.is_zero() {
-        Box::pin(tail.ready_chunks(CHUNK))
-    } else {
-        Box::pin(tokio_stream::StreamExt::chunks_timeout(tail, CHUNK, gather))
-    }
-}
-
-/// What the build made, once it has; never without one.
-async fn built<P: Projection>(building: Option<&mut Building<P>>) -> Option<Built<P>> {
+/// How a round of a build has ended; never without a build.
+async fn round(building: Option<&mut Building>) -> Result<(Folder, Steps), Stop> {
     match building {
-        Some(building) => building.built().await,
+        Some(building) => building.round().await,
         None => pending().await,
     }
-}
-
-/// The head of the log, again and again.
-fn heads(log: Arc<dyn EventStore>) -> impl Stream<Item = Result<Head, ReadError>> {
-    let mut pulse = interval(PULSE);
-    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    stream::unfold((log, pulse), |(log, mut pulse)| async move {
-        pulse.tick().await;
-        let head = answer(log.head()).await;
-        Some((head, (log, pulse)))
-    })
 }
 
 /// For how long nothing has come.
@@ -165,60 +211,44 @@ struct Still {
 
 impl Still {
     fn new(patience: Duration) -> Self {
-        Self {
-            patience,
-            since: Instant::now(),
-        }
+        let since = Instant::now();
+        Self { patience, since }
     }
 
     fn moved(&mut self) {
         self.since = Instant::now();
     }
 
-    /// How long nothing has come though there is more, when that is too long.
-    fn since(&mut self, reached: &Positions, head: &Head) -> Option<Duration> {
-        if reached.distance_to(&head.last) == 0 {
+    /// Ends what stands still for too long though there is more.
+    fn check(&mut self, reached: &Reached, head: &Head) -> Result<(), Ended> {
+        if covers(reached, &sequences(head)) {
             self.moved();
         }
-        Some(self.since.elapsed()).filter(|still| *still >= self.patience)
+        let still = self.since.elapsed();
+        if still >= self.patience {
+            return Err(Ended::Stalled(still));
+        }
+        Ok(())
     }
 }
 
-/// Records before the first error, and the error.
-pub(super) fn split(chunk: Vec<Yielded>) -> (Vec<Record>, Option<TailError>) {
-    let empty = chunk.is_empty();
-    let mut records = Vec::with_capacity(chunk.len());
-    for item in chunk {
-        match item {
-            Ok(Entry::Record(record)) => records.push(record),
-            // Its order parks at its next commit, which does not continue the one before it.
-            Ok(Entry::Missing(missing)) => tracing::error!(
-                position = %missing.position,
-                cause = missing.cause,
-                "a record is missing from the log"
-            ),
-            Err(error) => return (records, Some(error)),
-        }
-    }
-    (records, empty.then_some(TailError::Closed))
+/// When the view is read again.
+struct ScanClock {
+    every: Duration,
+    next: Instant,
 }
 
-/// Folds and writes on a thread where blocking is fine.
-async fn fold<P: Projection>(
-    mut folder: Folder<P>,
-    records: Vec<Record>,
-) -> Result<Folder<P>, Error> {
-    blocking(move || {
-        for record in &records {
-            folder.fold(record)?;
-            if folder.pending_keys() >= BATCH_KEYS {
-                folder.write()?;
-            }
-        }
-        if !records.is_empty() {
-            folder.write()?;
-        }
-        Ok(folder)
-    })
-    .await
+impl ScanClock {
+    fn new(every: Duration) -> Self {
+        let next = Instant::now() + every;
+        Self { every, next }
+    }
+
+    fn is_due(&self) -> bool {
+        Instant::now() >= self.next
+    }
+
+    fn ended(&mut self) {
+        self.next = Instant::now() + self.every;
+    }
 }

@@ -116,6 +116,11 @@ impl Writer {
         true
     }
 
+    /// From here on another history than that of the same seed.
+    pub(crate) fn command_elsewhere(&mut self) {
+        self.now += 1;
+    }
+
     /// Writes about `commits` commits of up to `orders` orders, each a random command.
     pub(crate) fn wander(&mut self, orders: u64, commits: usize) {
         let mut tries = 0;

@@ -1,12 +1,15 @@
-//! A log in memory that can be taken away, silenced and exchanged while it is read.
+//! A log in memory that can be taken away, silenced, damaged, mended and exchanged while it is read.
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use event_store::memory::Memory;
 use event_store::{
-    ALL, AppendError, Availability, Bookmark, Consistency, Epoch, EventStore, Head, LogDescription,
-    LogIdentity, NewRecord, Position, ReadError, Record, StreamId, StreamSlice, Tail,
+    ALL, AppendError, Availability, Bookmark, Consistency, Entry, Epoch, EventStore, Head,
+    LogDescription, LogIdentity, NewRecord, Position, Positions, ReadError, Record, StreamId,
+    StreamSlice, Tail,
 };
 use futures::StreamExt as _;
 use tokio::sync::watch;
@@ -23,11 +26,15 @@ pub(crate) enum Mood {
     Deaf,
 }
 
+/// Payloads that are given in place of the stored ones.
+type Changed = BTreeMap<Position, Bytes>;
+
 /// The log; clones are the same one.
 #[derive(Clone)]
 pub(crate) struct Log {
     inner: Arc<Mutex<Arc<Memory>>>,
     mood: Arc<watch::Sender<Mood>>,
+    changed: Arc<Mutex<Changed>>,
 }
 
 pub(crate) const IDENTITY: LogIdentity = LogIdentity([7; 16]);
@@ -38,6 +45,7 @@ impl Log {
         Self {
             inner: Arc::new(Mutex::new(memory)),
             mood: Arc::new(watch::Sender::new(Mood::Fine)),
+            changed: Arc::default(),
         }
     }
 
@@ -62,10 +70,8 @@ impl Log {
             .await
             .expect("read");
         let last = there.records.last().map(|record| record.position);
-        inner
-            .append(stream, last, inner.epoch(), record)
-            .await
-            .expect("appended");
+        let appended = inner.append(stream, last, there.epoch, record).await;
+        appended.expect("appended");
     }
 
     /// Another log takes the place of this one.
@@ -78,6 +84,27 @@ impl Log {
         *self.inner.lock().expect("lock") = fresh.inner();
     }
 
+    /// The log loses everything after this sequence of its only partition.
+    pub(crate) fn roll_back(&self, to: u64) {
+        self.inner()
+            .roll_back(&Positions::from(Position::new(0, to)));
+    }
+
+    /// The record at a position cannot be read any more.
+    pub(crate) fn damage(&self, position: Position) {
+        self.inner().damage(position);
+    }
+
+    /// Gives other bytes in place of a record's from now on.
+    pub(crate) fn change(&self, position: Position, payload: Vec<u8>) {
+        self.changed().insert(position, payload.into());
+    }
+
+    /// Gives what was appended again.
+    pub(crate) fn mend(&self) {
+        self.changed().clear();
+    }
+
     pub(crate) fn set(&self, mood: Mood) {
         self.mood.send_replace(mood);
     }
@@ -88,6 +115,17 @@ impl Log {
 
     fn inner(&self) -> Arc<Memory> {
         Arc::clone(&self.inner.lock().expect("lock"))
+    }
+
+    fn changed(&self) -> MutexGuard<'_, Changed> {
+        self.changed.lock().expect("lock")
+    }
+
+    fn shown(&self, mut record: Record) -> Record {
+        if let Some(payload) = self.changed().get(&record.position) {
+            record.payload = payload.clone();
+        }
+        record
     }
 
     fn reached(&self) -> Result<Arc<Memory>, ReadError> {
@@ -118,20 +156,31 @@ impl EventStore for Log {
         limit: usize,
         consistency: Consistency,
     ) -> Result<StreamSlice, ReadError> {
-        self.reached()?
-            .read_stream(stream, after, limit, consistency)
-            .await
+        let inner = self.reached()?;
+        let read = inner.read_stream(stream, after, limit, consistency);
+        let mut slice = read.await?;
+        let records = std::mem::take(&mut slice.records).into_iter();
+        slice.records = records.map(|record| self.shown(record)).collect();
+        Ok(slice)
     }
 
     async fn read_at(&self, position: Position) -> Result<Option<Record>, ReadError> {
-        self.reached()?.read_at(position).await
+        let record = self.reached()?.read_at(position).await?;
+        Ok(record.map(|record| self.shown(record)))
     }
 
     async fn tail(&self, after: Bookmark) -> Result<Tail, ReadError> {
         if *self.mood.borrow() == Mood::Deaf {
             return Ok(futures::stream::pending().boxed());
         }
-        self.reached()?.tail(after).await
+        let (tail, log) = (self.reached()?.tail(after).await?, self.clone());
+        let shown = tail.map(move |entry| {
+            Ok(match entry? {
+                Entry::Record(record) => Entry::Record(log.shown(record)),
+                missing @ Entry::Missing(_) => missing,
+            })
+        });
+        Ok(shown.boxed())
     }
 
     async fn head(&self) -> Result<Head, ReadError> {

@@ -4,6 +4,7 @@ mod actor;
 mod crash;
 mod fence;
 mod fold;
+mod heal;
 mod history;
 mod log;
 mod node;

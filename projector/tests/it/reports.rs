@@ -5,21 +5,21 @@ use std::sync::Arc;
 
 use order::Order;
 use order::value::{FulfillmentState, OrderState};
-use projector::{Folder, Reports};
+use projector::{Mode, Reports};
 use proptest::prelude::*;
 use read_model::counters::{self, Revenue, Sales, Stage};
-use read_model::{Store, fulfillment, keys, payment, state};
+use read_model::{Generation, fulfillment, keys, payment, state};
 
 use crate::history::Writer;
-use crate::node::CACHE;
+use crate::node::{fold_all, folder, memory};
 
-fn value(amount: order::value::Amount) -> i64 {
-    amount.minor_units()
+fn value(amount: order::value::Amount) -> i128 {
+    amount.minor_units().into()
 }
 
-fn sum<const N: usize>(store: &Store, prefix: u8) -> [i64; N] {
+fn sum<const N: usize>(view: &Generation, prefix: u8) -> [i128; N] {
     let mut sums = [0; N];
-    for entry in store.active().prefix(&[prefix]) {
+    for entry in view.prefix(&[prefix]) {
         let (_, value) = entry.expect("read");
         for (sum, number) in sums.iter_mut().zip(counters::decode::<N>(&value)) {
             *sum += number;
@@ -33,22 +33,22 @@ fn revenue_of(orders: &[&Order]) -> Revenue {
     for order in orders {
         let totals = order.totals();
         let placed = value(totals.placed_total);
-        let returned: i64 = order
+        let returned: i128 = order
             .lines
             .iter()
             .map(|line| value(line.returned_value))
             .sum();
-        let goods: i64 = order
+        let goods: i128 = order
             .lines
             .iter()
             .map(|line| value(line.cancelled_value))
             .sum();
         let shipping = order.placed.as_ref().filter(|_| order.shipping_cancelled);
         let cancelled = goods + shipping.map_or(0, |placed| value(placed.shipping_total));
-        let units: i64 = order
+        let units: i128 = order
             .lines
             .iter()
-            .map(|line| i64::from(line.quantity.units()))
+            .map(|line| i128::from(line.quantity.units()))
             .sum();
         let amounts = [
             1,
@@ -66,7 +66,7 @@ fn revenue_of(orders: &[&Order]) -> Revenue {
     expected
 }
 
-fn funnel_of(orders: &[Order]) -> BTreeMap<u8, i64> {
+fn funnel_of(orders: &[Order]) -> BTreeMap<u8, i128> {
     let mut expected = BTreeMap::new();
     for order in orders {
         let mut reached = |stage: Stage, is: bool| {
@@ -91,9 +91,9 @@ fn funnel_of(orders: &[Order]) -> BTreeMap<u8, i64> {
     expected
 }
 
-fn funnel(store: &Store) -> BTreeMap<u8, i64> {
+fn funnel(view: &Generation) -> BTreeMap<u8, i128> {
     let mut found = BTreeMap::new();
-    for entry in store.active().prefix(&[keys::FUNNEL]) {
+    for entry in view.prefix(&[keys::FUNNEL]) {
         let (key, value) = entry.expect("read");
         let stage = *key.last().expect("stage");
         *found.entry(stage).or_default() += counters::decode::<1>(&value)[0];
@@ -108,36 +108,34 @@ proptest! {
     fn the_counters_are_the_sums_over_all_orders(seed: u64) {
         let mut writer = Writer::new(seed);
         writer.wander(10, 350);
-        let root = tempfile::tempdir().expect("folder");
-        let store = Store::open(root.path(), "reports", 1, CACHE).expect("opened");
-        let mut folder = Folder::new(Arc::new(Reports), store.active(), [0; 16]).expect("folder");
-        for record in &writer.records(1) {
-            folder.fold(record).expect("folded");
-        }
+        let (_root, store) = memory();
+        let mut folder = folder(&store, Arc::new([Box::new(Reports)]), Mode::Live);
+        fold_all(&mut folder, &writer.records(1));
         folder.write().expect("written");
+        let view = &**folder.generation();
 
         let orders: Vec<Order> =
             (0..10).filter_map(|n| writer.order(&format!("o{n}")).cloned()).collect();
         let placed: Vec<&Order> = orders.iter().filter(|order| order.placed.is_some()).collect();
-        prop_assert_eq!(sum::<7>(&store, keys::REVENUE), revenue_of(&placed));
+        prop_assert_eq!(sum::<7>(view, keys::REVENUE), revenue_of(&placed));
 
         let lines = || placed.iter().flat_map(|order| &order.lines);
-        let units: i64 = lines().map(|line| {
-            i64::from(line.quantity.units())
-                - i64::from(line.cancelled.units())
-                - i64::from(line.returned.units())
+        let units: i128 = lines().map(|line| {
+            i128::from(line.quantity.units())
+                - i128::from(line.cancelled.units())
+                - i128::from(line.returned.units())
         }).sum();
-        let worth: i64 = lines().map(|line| {
+        let worth: i128 = lines().map(|line| {
             value(line.total) - value(line.cancelled_value) - value(line.returned_value)
         }).sum();
-        let pairs: i64 = placed.iter().map(|order| {
+        let pairs: i128 = placed.iter().map(|order| {
             let skus: std::collections::BTreeSet<_> = order.lines.iter().map(|l| &l.sku).collect();
-            i64::try_from(skus.len()).expect("small")
+            i128::try_from(skus.len()).expect("small")
         }).sum();
         let sales: Sales = [units, worth, pairs];
-        prop_assert_eq!(sum::<3>(&store, keys::SKU), sales);
+        prop_assert_eq!(sum::<3>(view, keys::SKU), sales);
 
-        let mut states: BTreeMap<[u8; 3], i64> = BTreeMap::new();
+        let mut states: BTreeMap<[u8; 3], i128> = BTreeMap::new();
         for order in &orders {
             let key = [
                 state(order.state),
@@ -146,8 +144,8 @@ proptest! {
             ];
             *states.entry(key).or_default() += 1;
         }
-        let mut counted: BTreeMap<[u8; 3], i64> = BTreeMap::new();
-        for entry in store.active().prefix(&[keys::STATE_COUNT]) {
+        let mut counted: BTreeMap<[u8; 3], i128> = BTreeMap::new();
+        for entry in view.prefix(&[keys::STATE_COUNT]) {
             let (key, value) = entry.expect("read");
             let states: [u8; 3] = key[1..4].try_into().expect("states");
             *counted.entry(states).or_default() += counters::decode::<1>(&value)[0];
@@ -155,10 +153,10 @@ proptest! {
         counted.retain(|_, count| *count != 0);
         prop_assert_eq!(counted, states);
 
-        let mut found = funnel(&store);
+        let mut found = funnel(view);
         let paid = found.remove(&(Stage::Paid as u8)).unwrap_or(0);
         prop_assert_eq!(found, funnel_of(&orders));
         let captured = placed.iter().filter(|order| !order.totals().captured.is_zero()).count();
-        prop_assert!(paid <= i64::try_from(captured).expect("small"), "{paid} > {captured}");
+        prop_assert!(paid <= i128::try_from(captured).expect("small"), "{paid} > {captured}");
     }
 }

@@ -258,7 +258,7 @@ fn the_files_compile_from_their_folder_alone() {
             "orders/v1/query_service.proto",
             "orders/v1/history_service.proto",
             "orders/v1/report_service.proto",
-            "orders/v1/projection_service.proto",
+            "orders/v1/read_model_service.proto",
         ]);
     let set = protox::compile(files, [root]).expect("the files compile");
     assert_eq!(render(log_file(&set)), current());

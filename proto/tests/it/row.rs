@@ -9,9 +9,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
+use prost::Message as _;
 use proto::commit::{self, Commit, Unsealed};
-use proto::row::{InvalidRow, Row};
-use proto::{api, personal};
+use proto::row::{InvalidRow, Row, Stored, differing_fields};
+use proto::{api, personal, v1};
 
 use crate::history::history;
 use crate::sample;
@@ -128,6 +129,51 @@ fn a_row_holds_nothing_personal_in_the_clear() {
     order.customer.contact = Some(Private::Clear(order::value::Contact::default()));
     let group = personal::CUSTOMER;
     assert_eq!(row(&order).encode(), Err(Unsealed { group }));
+}
+
+#[test]
+fn the_stored_parts_are_the_order_once_the_sealed_ones_are_appended() {
+    let mut order = None;
+    fold(
+        &mut order,
+        &history(&[(1, 1_000_003), (2, 77), (9, 12_345)]),
+    );
+    let order = order.expect("created");
+    let bytes = row(&order).encode().expect("sealed");
+    let stored = Stored::of(&bytes).expect("a row");
+    assert_eq!(
+        (stored.position, stored.version),
+        ((3, 1 << 40), order.version)
+    );
+    assert_eq!(stored.customer().expect("sealed"), order.customer);
+    let shown = api::order(&row(&order).order_id, &order);
+    let sealed = v1::Order {
+        customer: shown.customer.clone(),
+        shipping_address: shown.shipping_address.clone(),
+        ..v1::Order::default()
+    };
+    let whole = [stored.order, &sealed.encode_to_vec()].concat();
+    assert_eq!(v1::Order::decode(&whole[..]), Ok(shown));
+}
+
+#[test]
+fn the_fields_in_which_two_rows_differ_are_named() {
+    let mut order = None;
+    fold(&mut order, &history(&[(1, 1_000_003)]));
+    let one = row(&order.expect("created"));
+    let mut other = one.clone();
+    other.position = (3, 5);
+    other.order.failed_payments += 1;
+    other.order.version += 1;
+    other
+        .order
+        .tags
+        .insert(order::value::Tag::new("planted").expect("a tag"));
+    let [one, other] = [one, other].map(|row| row.encode().expect("sealed"));
+    let names = differing_fields(&one, &other).expect("rows");
+    assert_eq!(names, ["position", "failed_payments", "tags", "version"]);
+    assert_eq!(differing_fields(&one, &one), Ok(Vec::new()));
+    assert_eq!(differing_fields(&one, b"no row"), Err(InvalidRow));
 }
 
 #[test]

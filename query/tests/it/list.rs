@@ -8,12 +8,14 @@ use tonic::Request;
 use crate::script::{CHANNELS, CURRENCIES, CUSTOMERS, SKUS, Step, TAGS, order_id, script};
 use crate::world::{World, micros, shown, time};
 
-const ORDERS: [&str; 7] = [
+const ORDERS: [&str; 9] = [
     "",
     "place_time asc",
     "place_time desc",
     "create_time",
     "create_time desc",
+    "update_time",
+    "update_time desc",
     "total asc",
     "total desc",
 ];
@@ -162,7 +164,7 @@ fn is_in(time: Option<&prost_types::Timestamp>, range: Option<&v1::TimeRange>) -
 }
 
 /// The filter as its documentation says it, straight from the order as callers see it.
-fn matches(filter: &v1::OrderFilter, order: &v1::Order) -> bool {
+pub(crate) fn matches(filter: &v1::OrderFilter, order: &v1::Order) -> bool {
     fn one_of<T: PartialEq>(wanted: &[T], is: &T) -> bool {
         wanted.is_empty() || wanted.contains(is)
     }
@@ -201,6 +203,7 @@ fn sorted(mut orders: Vec<v1::Order>, order_by: &str) -> Vec<v1::Order> {
     let key = |o: &v1::Order| match order_by.split(' ').next() {
         Some("total") => Some(total(o)),
         Some("create_time") => micros(o.create_time.as_ref()),
+        Some("update_time") => micros(o.update_time.as_ref()),
         _place => micros(o.place_time.as_ref().or(o.create_time.as_ref())),
     };
     orders.sort_by(|a, b| (key(a), &a.order_id).cmp(&(key(b), &b.order_id)));

@@ -1,6 +1,10 @@
-//! The read side through its gRPC methods, over a log in memory, views in a temporary directory,
+//! The read side through its gRPC methods, over a log in memory, a read model in memory,
 //! and orders made by the write side.
 
+mod building;
+mod call;
+mod decoded;
+mod explain;
 mod fixture;
 mod forged;
 mod fresh;
@@ -10,5 +14,8 @@ mod past;
 mod personal;
 mod refused;
 mod report;
+mod resume;
 mod script;
+mod sort;
+mod watch;
 mod world;

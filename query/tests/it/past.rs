@@ -1,9 +1,12 @@
 //! Orders as they were, and what happened to them.
 
+use std::sync::atomic::Ordering;
+
 use order::evolve;
 use proptest::prelude::*;
 use proto::v1;
 use proto::v1::get_order_request::AsOf;
+use proto::v1::order_command_service_server::OrderCommandService as _;
 use proto::v1::order_history_service_server::OrderHistoryService as _;
 use proto::v1::order_query_service_server::OrderQueryService as _;
 use tonic::{Code, Request, Status};
@@ -255,4 +258,58 @@ async fn events_after_a_version_and_pages_of_another_question() {
         &assert_refused(refused, Code::InvalidArgument, "FIELD_INVALID"),
         &["after_version"],
     );
+}
+
+#[tokio::test]
+async fn a_history_page_reads_what_it_shows() {
+    let world = World::new().await;
+    world.place("o1").await;
+    for index in 0..400 {
+        world.tag("o1", &format!("t{index}")).await;
+        world.pass(1);
+        let untag = v1::AnnotateOrderRequest {
+            order_id: "o1".to_owned(),
+            remove_tags: vec![format!("t{index}")],
+            ..v1::AnnotateOrderRequest::default()
+        };
+        let untagged = world.commands.annotate_order(Request::new(untag)).await;
+        untagged.expect("untagged");
+    }
+    let mut page_token = String::new();
+    let mut versions = Vec::new();
+    loop {
+        world.records_read.store(0, Ordering::SeqCst);
+        let page = events(&world, history("o1", 50, page_token))
+            .await
+            .expect("listed");
+        let read = world.records_read.load(Ordering::SeqCst);
+        assert!(read <= 128, "a page of 50 events has read {read} records");
+        versions.extend(page.events.into_iter().map(|event| event.version));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(versions, (1..=803).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_commit_of_another_history_is_never_shown() {
+    let world = World::new().await;
+    world.place("o1").await;
+    world.tag("o1", "vip").await;
+    let mut foreign = world.commits("o1").await.pop().expect("a commit");
+    foreign.first_version += 1;
+    // Everything fits but the hash of the commit before.
+    world
+        .append("o1", &proto::commit::encode(&foreign).expect("sealed"))
+        .await;
+    let refused = as_of(&world, "o1", AsOf::Version(5)).await;
+    assert_refused(refused, Code::Internal, "ORDER_UNREADABLE");
+    let page = events(&world, history("o1", 0, String::new()))
+        .await
+        .expect("listed");
+    assert_eq!(page.events.len(), 4);
+    let refused = events(&world, history("o1", 0, page.next_page_token)).await;
+    assert_refused(refused, Code::Internal, "ORDER_UNREADABLE");
 }

@@ -156,7 +156,7 @@ async fn page_sizes_are_taken_or_refused() {
 async fn orders_that_cannot_be_sorted_by_are_refused() {
     let world = World::new().await;
     for order_by in [
-        "update_time",
+        "version",
         "place_time down",
         "place_time desc, total",
         "total asc asc",

@@ -8,10 +8,12 @@ use order::{Event, Order, evolve};
 use proptest::prelude::*;
 use proto::v1;
 use proto::v1::order_report_service_server::OrderReportService as _;
-use tonic::Request;
+use read_model::counters;
+use read_model::keys::{self, Key};
+use tonic::{Code, Request};
 
 use crate::script::{CHANNELS, CURRENCIES, Do, Step, order_id, script};
-use crate::world::{World, shown, time};
+use crate::world::{World, assert_refused, shown, time};
 
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
@@ -377,4 +379,35 @@ async fn an_order_that_is_paid_twice_was_paid_once_in_the_funnel() {
     let request = Request::new(v1::QueryFunnelRequest::default());
     let reply = world.query.query_funnel(request).await;
     assert_eq!(reply.expect("reported").into_inner().paid, 1);
+}
+
+#[tokio::test]
+async fn a_sum_that_does_not_fit_is_told_and_never_a_wrong_number() {
+    let world = World::new().await;
+    let hour = |hour: i64| {
+        let key = Key::new(keys::REVENUE).time(hour).raw(b"GBP").text("");
+        let mut counters = [0; 7];
+        counters[2] = i128::from(i64::MAX);
+        (key.into_bytes(), counters::encode(&counters))
+    };
+    world.plant([hour(490_000), hour(490_001)]);
+    let ask = |bucket: v1::Bucket| {
+        let request = v1::QueryRevenueRequest {
+            bucket: bucket.into(),
+            ..Default::default()
+        };
+        world.query.query_revenue(Request::new(request))
+    };
+    let points = ask(v1::Bucket::Hour)
+        .await
+        .expect("each fits")
+        .into_inner()
+        .points;
+    let placed = points
+        .iter()
+        .map(|p| p.placed.as_ref().map_or(0, |m| m.minor_units));
+    assert_eq!(placed.collect::<Vec<_>>(), [i64::MAX, i64::MAX]);
+    let refused = ask(v1::Bucket::Day).await;
+    let status = assert_refused(refused, Code::OutOfRange, "RESULT_TOO_LARGE");
+    assert!(status.message().contains("placed in GBP"), "{status:?}");
 }

@@ -1,6 +1,6 @@
-//! One log, one key store, one clock, a write side, two views that move when told to.
+//! One log, one key store, one clock, a write side, a read model that moves when told to.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -9,18 +9,22 @@ use command::{CommandService, Config};
 use event_store::keys::MemoryKeys;
 use event_store::memory::Memory;
 use event_store::{
-    ALL, CommitId, Consistency, EventStore, KeyError, KeyState, KeyStore, NewRecord, Position,
-    Record, StreamId,
+    ALL, AppendError, Availability, Bookmark, CommitId, Consistency, Epoch, EventStore, Head,
+    KeyError, KeyState, KeyStore, LogDescription, LogIdentity, NewRecord, Position, ReadError,
+    Record, StreamId, StreamSlice, Tail,
 };
 use order::Order;
 use order::value::{OrderId, Timestamp};
-use projector::{Folder, Orders, Projection, Reports};
+use projector::{Folder, Mode};
 use proto::commit::{self, Commit};
 use proto::{api, v1};
 use query::QueryService;
-use read_model::{Changes, Checkpoint, Store};
+use read_model::{Changes, Checkpoint, Old, Store, Task, Work};
+use tokio::sync::watch;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
+
+use crate::decoded::Decoded;
 
 /// 2026-01-01T00:00:00Z, in microseconds.
 pub(crate) const START: i64 = 1_767_225_600_000_000;
@@ -73,26 +77,36 @@ impl KeyStore for Keys {
     }
 }
 
-/// A view and what folds into it.
-struct View<P: Projection> {
+/// The read model, and what folds into it.
+struct ReadModel {
     store: Store,
-    folder: Mutex<Folder<P>>,
+    folder: Mutex<Folder>,
+    identity: [u8; 16],
+    _root: tempfile::TempDir,
 }
 
-impl<P: Projection> View<P> {
-    fn new(root: &std::path::Path, projection: P, identity: [u8; 16]) -> Self {
-        let store = Store::open(root, projection.name(), projection.schema(), 1 << 20);
-        let store = store.expect("opened");
-        let folder = Folder::new(Arc::new(projection), store.active(), identity);
-        let folder = Mutex::new(folder.expect("folder"));
-        Self { store, folder }
+impl ReadModel {
+    fn new(identity: [u8; 16]) -> Self {
+        let root = tempfile::tempdir().expect("directory");
+        let store = Store::new(root.path(), projector::FOLD, Arc::new(read_model::Memory));
+        store.open().expect("opened");
+        let folder = Mutex::new(folder(&store, identity));
+        let read_model = Self {
+            store,
+            folder,
+            identity,
+            _root: root,
+        };
+        read_model.fold(&[]);
+        read_model.serve();
+        read_model
     }
 
     /// Folds records and says so.
     fn fold(&self, records: &[Record]) {
         let mut folder = self.folder.lock().expect("no panic");
         for record in records {
-            folder.fold(record).expect("folded");
+            assert!(folder.fold(record).expect("folded").is_done());
         }
         folder.write().expect("written");
         let (checkpoint, parked) = (folder.checkpoint().clone(), folder.parked());
@@ -100,13 +114,17 @@ impl<P: Projection> View<P> {
             progress.identity = checkpoint.identity;
             progress.positions = checkpoint.positions();
             progress.parked = parked;
-            let times = checkpoint.partitions.values().map(|mark| mark.record_time);
-            progress.record_time = times.max().unwrap_or(0);
+            progress.record_time = checkpoint.record_time();
             progress.look();
         });
     }
 
-    fn see_head(&self, head: &event_store::Head) {
+    fn serve(&self) {
+        let folder = self.folder.lock().expect("no panic");
+        self.store.serve(folder.generation()).expect("served");
+    }
+
+    fn see_head(&self, head: &Head) {
         let head = head.last.iter().map(|p| (p.partition, p.sequence));
         self.store.progress().send_modify(|progress| {
             progress.head = head.collect();
@@ -119,21 +137,93 @@ impl<P: Projection> View<P> {
     }
 }
 
+/// Folds into a new generation.
+fn folder(store: &Store, identity: [u8; 16]) -> Folder {
+    let generation = store.create().expect("created");
+    let folder = Folder::new(projector::all(), generation, identity, Mode::Live);
+    folder.expect("folder")
+}
+
+/// The log as the read side sees it: counts the records that it reads of streams.
+struct Counted {
+    log: Arc<Memory>,
+    records: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl EventStore for Counted {
+    async fn append(
+        &self,
+        stream: &StreamId,
+        expected: Option<Position>,
+        epoch: Epoch,
+        record: NewRecord,
+    ) -> Result<Position, AppendError> {
+        self.log.append(stream, expected, epoch, record).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        after: Option<Position>,
+        limit: usize,
+        consistency: Consistency,
+    ) -> Result<StreamSlice, ReadError> {
+        let read = self.log.read_stream(stream, after, limit, consistency);
+        let slice = read.await?;
+        self.records
+            .fetch_add(slice.records.len(), Ordering::SeqCst);
+        Ok(slice)
+    }
+
+    async fn read_at(&self, position: Position) -> Result<Option<Record>, ReadError> {
+        self.log.read_at(position).await
+    }
+
+    async fn tail(&self, after: Bookmark) -> Result<Tail, ReadError> {
+        self.log.tail(after).await
+    }
+
+    async fn head(&self) -> Result<Head, ReadError> {
+        self.log.head().await
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.log.epoch()
+    }
+
+    fn describe(&self) -> Arc<LogDescription> {
+        self.log.describe()
+    }
+
+    fn availability(&self) -> watch::Receiver<Availability> {
+        self.log.availability()
+    }
+}
+
 pub(crate) struct World {
+    /// Records that the read side has read of streams.
+    pub(crate) records_read: Arc<AtomicUsize>,
     pub(crate) log: Arc<Memory>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) clock: Arc<AtomicI64>,
     pub(crate) commands: CommandService,
-    pub(crate) query: QueryService,
-    orders: View<Orders>,
-    reports: View<Reports>,
-    _root: tempfile::TempDir,
+    pub(crate) query: Decoded,
+    read_model: ReadModel,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let root = tempfile::tempdir().expect("directory");
-        let log = Arc::new(Memory::new(PARTITIONS));
+        Self::over(Memory::new(PARTITIONS)).await
+    }
+
+    /// With a log of this identity.
+    pub(crate) async fn with_identity(identity: [u8; 16]) -> Self {
+        Self::over(Memory::with_identity(PARTITIONS, LogIdentity(identity))).await
+    }
+
+    async fn over(log: Memory) -> Self {
+        let log = Arc::new(log);
         let identity = log.head().await.expect("head").identity.0;
         let keys = Arc::new(Keys::default());
         let clock = Arc::new(AtomicI64::new(START));
@@ -141,8 +231,7 @@ impl World {
             let clock = Arc::clone(&clock);
             Arc::new(move || Timestamp::from_micros(clock.load(Ordering::SeqCst)))
         };
-        let orders = View::new(root.path(), Orders, identity);
-        let reports = View::new(root.path(), Reports, identity);
+        let read_model = ReadModel::new(identity);
         let store: Arc<dyn EventStore> = Arc::clone(&log) as _;
         let sealed: Arc<dyn KeyStore> = Arc::clone(&keys) as _;
         let commands = CommandService::new(
@@ -151,58 +240,100 @@ impl World {
             now.clone(),
             Config::default(),
         );
-        let (reader, counts) = (orders.store.reader(), reports.store.reader());
-        let query = QueryService::new(reader, counts, store, sealed);
+        let records_read = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::new(Counted {
+            log: Arc::clone(&log),
+            records: Arc::clone(&records_read),
+        });
+        let query = QueryService::new(read_model.store.reader(), counted, sealed);
         let world = Self {
+            records_read,
             log,
             keys,
             clock,
             commands,
-            query,
-            orders,
-            reports,
-            _root: root,
+            query: Decoded(query),
+            read_model,
         };
         world.project().await;
         world
     }
 
-    /// Lets both views fold all that the log holds.
-    pub(crate) async fn project(&self) {
-        self.see_head().await;
-        self.orders
-            .fold(&self.behind(&self.orders.checkpoint()).await);
-        self.reports
-            .fold(&self.behind(&self.reports.checkpoint()).await);
+    /// The same log and the same read model, served by another process.
+    pub(crate) fn restarted(self) -> Self {
+        let log: Arc<dyn EventStore> = Arc::clone(&self.log) as _;
+        let keys: Arc<dyn KeyStore> = Arc::clone(&self.keys) as _;
+        let query = QueryService::new(self.read_model.store.reader(), log, keys);
+        Self {
+            query: Decoded(query),
+            ..self
+        }
     }
 
-    /// Lets both views learn how far they are behind.
+    /// Lets the read model fold all that the log holds.
+    pub(crate) async fn project(&self) {
+        self.see_head().await;
+        let behind = self.behind(&self.read_model.checkpoint()).await;
+        self.read_model.fold(&behind);
+    }
+
+    /// Builds the read model anew, and promotes it.
+    pub(crate) async fn promote(&self) {
+        let model = &self.read_model;
+        *model.folder.lock().expect("no panic") = folder(&model.store, model.identity);
+        self.project().await;
+        model.serve();
+    }
+
+    /// Lets the read model learn how far it is behind.
     pub(crate) async fn see_head(&self) {
         let head = self.log.head().await.expect("head");
-        self.orders.see_head(&head);
-        self.reports.see_head(&head);
+        self.read_model.see_head(&head);
+    }
+
+    /// Nothing serves any more.
+    pub(crate) fn withdraw(&self) {
+        let store = &self.read_model.store;
+        store.withdraw(&store.active().expect("serving"));
+    }
+
+    /// Something is under way, and so far.
+    pub(crate) fn work(&self, task: Task, done: u64, total: u64) {
+        let work = Work {
+            done,
+            ..Work::new(task, total)
+        };
+        let progress = self.read_model.store.progress();
+        progress.send_modify(|progress| progress.work = Some(work));
+    }
+
+    /// What readers found damaged.
+    pub(crate) fn damage(&self) -> Option<String> {
+        let damage = self.read_model.store.damage();
+        damage.borrow().as_ref().map(|damage| damage.cause.clone())
     }
 
     pub(crate) fn trouble(&self, trouble: &str) {
-        let progress = self.orders.store.progress();
+        let progress = self.read_model.store.progress();
         progress.send_modify(|progress| {
             progress.trouble = Some(trouble.to_owned());
             progress.look();
         });
     }
 
-    /// Writes keys into the view of orders, as no projection does.
+    /// Writes keys into the read model, as no projection does.
     pub(crate) fn plant(&self, keys: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) {
         let mut changes = Changes::default();
         for (key, value) in keys {
-            changes.put(key, value);
+            changes.set(key, Old::Unread, Some(value));
         }
-        self.orders.store.active().load(changes).expect("written");
+        let generation = self.read_model.store.active().expect("serving");
+        generation.load(changes).expect("written");
     }
 
     /// Another log takes this one's place in what the projection says.
     pub(crate) fn replace_log(&self, identity: [u8; 16]) {
-        let progress = self.orders.store.progress();
+        let progress = self.read_model.store.progress();
         progress.send_modify(|progress| progress.identity = identity);
     }
 

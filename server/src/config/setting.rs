@@ -157,7 +157,7 @@ settings! {
 
     /// The read model.
     ReadModel "read_model." {
-        /// memory for sled's page cache, per projection
+        /// memory for sled's page cache
         cache: Size = "64MiB",
     }
 

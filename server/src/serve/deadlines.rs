@@ -2,7 +2,7 @@
 //! authorisations that lapsed.
 //!
 //! ```text
-//!  view `orders`: D · time · kind · id ─▶ what is due ─▶ CancelOrder, VoidPayment ─▶ log
+//!  read model: D · time · kind · id ─▶ what is due ─▶ CancelOrder, VoidPayment ─▶ log
 //! ```
 //!
 //! It sends what any client could send, through a handler in its own process. The request ids
@@ -73,7 +73,7 @@ enum Act {
 }
 
 impl Component {
-    /// Looks into the view `orders`, sends to `commands`. `clock` must have run steadily for
+    /// Looks into the read model, sends to `commands`. `clock` must have run steadily for
     /// `grace` before it is believed.
     pub(super) fn new(
         orders: Reader,
@@ -103,7 +103,10 @@ impl Component {
         let reader = self.orders.clone();
         let waiting = self.waiting();
         let read = move || {
-            let view = reader.view()?;
+            // Between two views nothing can be looked up; the next look finds it.
+            let Ok(view) = reader.view() else {
+                return Ok(Vec::new());
+            };
             due(&view, now, |entry| !waiting.contains(entry))
         };
         let due = tokio::task::spawn_blocking(read)

@@ -69,12 +69,12 @@ async fn until_swept(component: &Component) {
 }
 
 /// Orders whose personal data was erased.
-fn erased(orders: &Reader) -> Result<Vec<String>, read_model::Error> {
+fn erased(orders: &Reader) -> anyhow::Result<Vec<String>> {
     let view = orders.view()?;
     let entries = view.prefix(&[keys::ERASED]);
     let ids = entries.filter_map(|entry| match entry {
         Ok((key, _)) => Parts::of(&key).rest().map(|id| Ok(id.to_owned())),
-        Err(error) => Some(Err(error)),
+        Err(error) => Some(Err(error.into())),
     });
     ids.collect()
 }

@@ -1,6 +1,7 @@
 //! Numbers for Prometheus. No ids in labels.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use read_model::Store;
+use read_model::{Progress, Store};
 
 /// Everything that is counted.
 pub(super) struct Metrics {
@@ -22,11 +23,8 @@ pub(super) struct Metrics {
     append_seconds: Histogram,
     conflicts: Counter,
     replays: Counter,
-    position: Family<ProjectionLabels, Gauge>,
-    head: Family<ProjectionLabels, Gauge>,
-    lag: Family<ProjectionLabels, Gauge>,
-    parked: Family<ProjectionLabels, Gauge>,
-    views: Mutex<Vec<Arc<Store>>>,
+    read_model: Gauges,
+    store: OnceLock<Arc<Store>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -36,9 +34,84 @@ struct CommandLabels {
     reason: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ProjectionLabels {
-    projection: String,
+/// What is shown of the read model; sampled when it is asked for.
+#[derive(Default)]
+struct Gauges {
+    position: Gauge,
+    head: Gauge,
+    lag_commits: Gauge,
+    lag_seconds: Gauge<f64, AtomicU64>,
+    serving: Gauge,
+    parked: Gauge,
+    damaged: Gauge,
+    rolled_back: Gauge,
+    different: Gauge,
+    work_done: Gauge,
+    work_total: Gauge,
+}
+
+impl Gauges {
+    fn all(&self) -> [(&'static str, &'static str, &Gauge); 10] {
+        [
+            (
+                "position",
+                "Sequences folded, all partitions",
+                &self.position,
+            ),
+            ("head", "Sequences in the log, all partitions", &self.head),
+            ("lag_commits", "Commits not folded yet", &self.lag_commits),
+            ("serving", "1 while a view serves", &self.serving),
+            ("parked_orders", "Orders set aside", &self.parked),
+            (
+                "damaged",
+                "Generations found damaged since the start",
+                &self.damaged,
+            ),
+            (
+                "rolled_back",
+                "Logs found rolled back since the start",
+                &self.rolled_back,
+            ),
+            (
+                "different",
+                "Rebuilds and verifications that differed since the start",
+                &self.different,
+            ),
+            (
+                "work_done",
+                "Commits folded by the build or check that runs",
+                &self.work_done,
+            ),
+            (
+                "work_total",
+                "Commits that the build or check that runs has to fold",
+                &self.work_total,
+            ),
+        ]
+    }
+
+    fn sample(&self, progress: &Progress) {
+        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let behind = progress
+            .behind_since
+            .map_or(0.0, |since| since.elapsed().as_secs_f64());
+        self.lag_seconds.set(behind);
+        let work = progress.work.map_or((0, 0), |work| (work.done, work.total));
+        for (gauge, value) in [
+            (&self.position, progress.positions.values().sum()),
+            (&self.head, progress.head.values().sum()),
+            (&self.lag_commits, progress.lag_commits()),
+            (&self.serving, u64::from(progress.serving)),
+            (&self.parked, progress.parked),
+            (&self.damaged, progress.healed.damaged),
+            (&self.rolled_back, progress.healed.rolled_back),
+            (&self.different, progress.healed.different),
+            (&self.work_done, work.0),
+            (&self.work_total, work.1),
+        ] {
+            gauge.set(count(value));
+        }
+    }
 }
 
 impl Metrics {
@@ -49,11 +122,8 @@ impl Metrics {
             append_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             conflicts: Counter::default(),
             replays: Counter::default(),
-            position: Family::default(),
-            head: Family::default(),
-            lag: Family::default(),
-            parked: Family::default(),
-            views: Mutex::default(),
+            read_model: Gauges::default(),
+            store: OnceLock::new(),
         };
         metrics.register();
         metrics
@@ -83,61 +153,25 @@ impl Metrics {
             "Commands answered with the reply of an earlier request",
             self.replays.clone(),
         );
-        let gauges = [
-            (
-                "orders_projection_position",
-                "Sequences folded, all partitions",
-                &self.position,
-            ),
-            (
-                "orders_projection_head",
-                "Sequences in the log, all partitions",
-                &self.head,
-            ),
-            (
-                "orders_projection_lag_commits",
-                "Commits not folded yet",
-                &self.lag,
-            ),
-            ("orders_projection_parked", "Orders set aside", &self.parked),
-        ];
-        for (name, help, family) in gauges {
-            registry.register(name, help, family.clone());
+        for (name, help, gauge) in self.read_model.all() {
+            registry.register(format!("orders_read_model_{name}"), help, gauge.clone());
         }
+        registry.register(
+            "orders_read_model_lag_seconds",
+            "For how long the view has not shown everything",
+            self.read_model.lag_seconds.clone(),
+        );
     }
 
-    /// Shows a projection's progress from now on.
-    pub(super) fn watch(&self, views: &Arc<Store>) {
-        self.views
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::clone(views));
+    /// Shows the progress of this read model from now on.
+    pub(super) fn watch(&self, store: &Arc<Store>) {
+        // One process has one.
+        self.store.get_or_init(|| Arc::clone(store));
     }
 
     fn sample(&self) {
-        for views in self
-            .views
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-        {
-            let progress = views.progress().borrow().clone();
-            let labels = ProjectionLabels {
-                projection: views.projection().to_owned(),
-            };
-            let sum =
-                |sequences: Vec<u64>| i64::try_from(sequences.iter().sum::<u64>()).unwrap_or(0);
-            let position = sum(progress.positions.values().copied().collect());
-            self.position.get_or_create(&labels).set(position);
-            self.head
-                .get_or_create(&labels)
-                .set(sum(progress.head.values().copied().collect()));
-            self.lag
-                .get_or_create(&labels)
-                .set(sum(vec![progress.lag_commits()]));
-            self.parked
-                .get_or_create(&labels)
-                .set(sum(vec![progress.parked]));
+        if let Some(store) = self.store.get() {
+            self.read_model.sample(&store.progress().borrow());
         }
     }
 

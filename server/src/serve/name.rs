@@ -8,3 +8,4 @@ pub(super) const ERASURES: &str = "erasures";
 pub(super) const GRPC: &str = "grpc";
 pub(super) const HEALTH: &str = "health";
 pub(super) const LOG: &str = "log";
+pub(super) const READ_MODEL: &str = "read-model";

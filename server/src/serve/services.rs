@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use lifecycle::{Health, grpc};
+use proto::served::order_query_service_server::OrderQueryServiceServer;
 use proto::v1::order_command_service_server::OrderCommandServiceServer;
 use proto::v1::order_history_service_server::OrderHistoryServiceServer;
-use proto::v1::order_query_service_server::OrderQueryServiceServer;
 use proto::v1::order_report_service_server::OrderReportServiceServer;
-use proto::v1::projection_service_server::ProjectionServiceServer;
+use proto::v1::read_model_service_server::ReadModelServiceServer;
 use query::QueryService;
 use tonic::service::Routes;
 
 use super::guard;
 use super::name::{GRPC, HEALTH};
-use super::projection::Projections;
+use super::read_model::ReadModel;
 use super::shared::Shared;
 use crate::config::Config;
 
@@ -22,22 +22,29 @@ const REQUEST_BYTES: usize = 1 << 20;
 /// Largest reply; queries end their pages well before.
 const REPLY_BYTES: usize = 4 << 20;
 
-/// All services of the role, with health and reflection.
-pub(super) fn routes(
+/// All services of the role, with health and reflection, on the main listener.
+pub(super) fn server(
     config: &Config,
     shared: &Shared,
-    projections: Option<&Projections>,
-) -> Routes {
+    read_model: Option<&ReadModel>,
+) -> grpc::Server {
+    let queries = read_model
+        .map(|it| QueryService::new(it.reader(), shared.event_store(), shared.key_store()));
+    let routes = routes(config, shared, read_model.zip(queries.as_ref()));
+    listener(config, routes, queries)
+}
+
+fn routes(config: &Config, shared: &Shared, reads: Option<(&ReadModel, &QueryService)>) -> Routes {
     let mut routes = Routes::new(grpc::HealthService::server(&shared.health));
     if config.process.role.serves_commands() {
         let service = OrderCommandServiceServer::new(shared.commands.clone());
         routes = routes.add_service(service.max_decoding_message_size(REQUEST_BYTES));
     }
-    if let Some(projections) = projections {
-        routes = add_queries(routes, shared, projections);
+    if let Some((read_model, queries)) = reads {
+        routes = add_queries(routes, queries.clone());
         if config.serves_administration() {
-            let service = projections.administration(shared.event_store());
-            routes = routes.add_service(ProjectionServiceServer::new(service));
+            let service = ReadModelServiceServer::new(read_model.administration());
+            routes = routes.add_service(service);
         }
     }
     if config.grpc.reflection {
@@ -47,13 +54,7 @@ pub(super) fn routes(
     }
 }
 
-fn add_queries(routes: Routes, shared: &Shared, projections: &Projections) -> Routes {
-    let service = QueryService::new(
-        projections.orders(),
-        projections.reports(),
-        shared.event_store(),
-        shared.key_store(),
-    );
+fn add_queries(routes: Routes, service: QueryService) -> Routes {
     routes
         .add_service(
             OrderQueryServiceServer::new(service.clone())
@@ -90,10 +91,17 @@ fn reflect(routes: Routes) -> Routes {
     }
 }
 
-/// The main listener.
-pub(super) fn server(config: &Config, routes: Routes) -> grpc::Server {
+/// The main listener. When it closes, watches end by themselves, each with a token.
+fn listener(config: &Config, routes: Routes, queries: Option<QueryService>) -> grpc::Server {
     let guard = guard::Guard::new(config.grpc.concurrency.count());
     grpc::Server::new(GRPC, config.grpc.listen, move |incoming, stopping| {
+        let queries = queries.clone();
+        let stopped = async move {
+            stopping.cancelled_owned().await;
+            if let Some(queries) = queries {
+                queries.stop_watches();
+            }
+        };
         grpc::defaults()
             .max_concurrent_streams(Some(200))
             .http2_max_header_list_size(Some(16 << 10))
@@ -101,7 +109,7 @@ pub(super) fn server(config: &Config, routes: Routes) -> grpc::Server {
             .http2_keepalive_timeout(Some(Duration::from_secs(10)))
             .layer(guard.clone())
             .add_routes(routes.clone())
-            .serve_with_incoming_shutdown(incoming, stopping.cancelled_owned())
+            .serve_with_incoming_shutdown(incoming, stopped)
     })
 }
 

@@ -102,5 +102,5 @@ fn two_nodes_cancel_an_order_once() {
         });
         assert_eq!(history(&nodes[0], id).matches("orderCancelled").count(), 1);
     }
-    assert_eq!(nodes[0].digests(), nodes[1].digests());
+    assert_eq!(nodes[0].digest(), nodes[1].digest());
 }

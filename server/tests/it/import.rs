@@ -311,7 +311,7 @@ fn reconcile(server: &Server, summary: &Value, expected: &Expected) {
     assert_eq!(summary["gross_pence"], expected.gross);
     assert_eq!(summary["rows_accepted"], expected.accepted, "{summary}");
     assert_eq!(summary["rows_rejected"], expected.rows - expected.accepted);
-    server.digests();
+    server.digest();
     for (bucket, sums) in [("day", &expected.days), ("month", &expected.months)] {
         let points = json(&server.client(&["report", "revenue", "--bucket", bucket, "-o", "json"]));
         let mut reported: BTreeMap<String, (i64, i64)> = BTreeMap::new();
@@ -367,7 +367,7 @@ fn import_and_reconcile(text: &str, folder: &Path, settings: &[&str]) {
     let first = import(&server, &file);
     assert_eq!(first["replayed"], 0);
     reconcile(&server, &first, &expected);
-    let (digests, head) = (server.digests(), head(&server));
+    let (digest, head) = (server.digest(), head(&server));
 
     let again = import(&server, &file);
     let commands = number_of(&first, "orders_placed") + number_of(&first, "cancellations");
@@ -377,14 +377,12 @@ fn import_and_reconcile(text: &str, folder: &Path, settings: &[&str]) {
         "a second import changes nothing"
     );
     reconcile(&server, &again, &expected);
-    assert_eq!(server.digests(), digests);
+    assert_eq!(server.digest(), digest);
 
-    for projection in ["orders", "reports"] {
-        server.client(&["projection", "rebuild", projection, "--quiet"]);
-    }
+    server.client(&["read-model", "rebuild", "--quiet"]);
     assert_eq!(
-        server.digests(),
-        digests,
+        server.digest(),
+        digest,
         "a rebuilt view is the same, byte for byte"
     );
     server.stop();
@@ -398,19 +396,18 @@ fn import_and_reconcile(text: &str, folder: &Path, settings: &[&str]) {
         "ready means that the whole view is there"
     );
     assert_eq!(
-        server.digests(),
-        digests,
+        server.digest(),
+        digest,
         "a view made anew is the same, byte for byte"
     );
     reconcile(&server, &again, &expected);
     assert_eq!(self::head(&server), head, "nothing was written to the log");
 }
 
-/// Where the log ends, as each projection knows it.
-fn head(server: &Server) -> Vec<Value> {
-    let listed = server.client(&["projection", "list", "-o", "jsonl"]);
-    let of = |line: &str| json(line)["head"].clone();
-    listed.lines().map(of).collect()
+/// Where the log ends, as the read model knows it.
+fn head(server: &Server) -> Value {
+    let shown = server.client(&["read-model", "show", "-o", "jsonl"]);
+    json(shown.trim())["head"].clone()
 }
 
 fn on_the_embedded_log(text: &str) {

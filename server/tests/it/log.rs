@@ -61,7 +61,7 @@ fn every_line_of_a_json_log_is_json_from_the_start_to_the_stop() {
         let folder = tempfile::tempdir().expect("folder");
         let mut server = Server::ready(folder.path(), &[format, "log.filter=debug"]);
         server.client(&["place", "--line", "MUG:2:4.95"]);
-        server.digests();
+        server.digest();
         server.stop();
         let lines = parsed(&server.log());
         assert_eq!(server.err(), "", "everything is in the log");

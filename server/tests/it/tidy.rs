@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::tools::root;
 
 /// Where a task or a thread may begin, and why.
-const SPAWNS: [(&str, &str); 10] = [
+const SPAWNS: [(&str, &str); 11] = [
     (
         "lifecycle/",
         "the supervisor owns every task that it starts",
@@ -26,7 +26,8 @@ const SPAWNS: [(&str, &str); 10] = [
     ),
     ("event-store/src/contract/", "laws about writers that race"),
     ("projector/src/", "sled blocks: folding and digests"),
-    ("query/src/orders.rs", "sled blocks: scans"),
+    ("query/src/blocking.rs", "sled blocks: scans"),
+    ("query/src/watch.rs", "a watch outlives its call"),
     ("server/src/serve/deadlines.rs", "sled blocks: what is due"),
     (
         "server/src/serve/erasures.rs",

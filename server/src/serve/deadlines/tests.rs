@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use event_store::keys::MemoryKeys;
 use event_store::memory::Memory;
 use event_store::{ALL, Consistency, EventStore, StreamId};
-use projector::{Orders, Projection as _, Projector};
+use projector::{FOLD, Runner, Settings};
 use proto::v1::order_command_service_server::OrderCommandService as _;
-use read_model::Store;
+use read_model::{Memory, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -40,13 +40,13 @@ struct World {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let views = Store::open(folder.path(), "orders", Orders.schema(), 8 << 20);
+        let views = Store::new(folder.path(), FOLD, Arc::new(Memory));
         Self {
             log: Arc::default(),
             keys: Arc::default(),
             time: Arc::new(AtomicI64::new(START)),
             ends: Arc::default(),
-            views: Arc::new(views.expect("opened")),
+            views: Arc::new(views),
             _folder: folder,
         }
     }
@@ -77,10 +77,11 @@ impl World {
     /// Runs `scenario` while the view follows the log.
     async fn following(&self, scenario: impl Future<Output = ()>) {
         let log: Arc<dyn EventStore> = self.log.clone();
-        let mut projector = Projector::new(Orders, log, Arc::clone(&self.views));
+        let views = Arc::clone(&self.views);
+        let mut runner = Runner::new(projector::all(), log, views, Settings::default());
         let cancel = CancellationToken::new();
         tokio::select! {
-            ended = projector.run(&cancel) => panic!("the projector ended: {ended:?}"),
+            () = runner.run(&cancel) => panic!("the runner ended"),
             () = scenario => {}
         }
     }

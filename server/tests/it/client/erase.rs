@@ -54,7 +54,7 @@ fn a_customer_is_forgotten_once_every_order_allows_it() {
     let (code, out, err) = shop.run(&format!("erase --customer c-1 --token {token}"));
     assert_eq!((code, err.as_str()), (0, ""));
     assert_eq!(out.matches("erased").count(), 3, "{out}");
-    shop.server.digests();
+    shop.server.digest();
     for (order, erased) in [
         ("done-1", true),
         ("done-2", true),
@@ -91,7 +91,7 @@ fn a_customer_s_orders_are_erased_beyond_the_first_page() {
         path.display(),
         rejects.display()
     ));
-    shop.server.digests();
+    shop.server.digest();
     let (code, out, err) = shop.run("erase --customer 17850 -o jsonl");
     assert_eq!((code, out.lines().count()), (65, ORDERS), "{err}");
     assert!(err.contains("1001 of 1001 orders"), "{err}");

@@ -109,7 +109,7 @@ fn two_orders_of_one_reference_are_both_found_and_counting_stops_at_its_limit() 
 fn reports_answer_in_every_form() {
     let shop = Shop::open();
     sold_and_returned(&shop);
-    shop.server.digests();
+    shop.server.digest();
     let funnel = shop.ask("report funnel");
     for stage in [
         "created",

@@ -94,11 +94,11 @@ fn a_refused_command_says_why_and_what_next_and_changes_nothing() {
     shop.ask("place --order-id o-1 --line MUG:2:4.95 --customer c-1");
     shop.ask("annotate o-1 --note once --request-id used");
     shop.ask("create --order-id draft-1");
-    let before = shop.server.digests();
+    let before = shop.server.digest();
     for (line, reason) in REFUSED {
         shop.refuses(line, reason);
     }
-    assert_eq!(shop.server.digests(), before);
+    assert_eq!(shop.server.digest(), before);
 }
 
 #[test]

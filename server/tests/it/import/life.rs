@@ -53,7 +53,7 @@ fn ledger(file: &Path) -> Value {
 
 /// The ledger's days and states are those of the reports.
 fn reconcile(server: &Server, ledger: &Value) {
-    server.digests();
+    server.digest();
     let own = ledger["days"].as_array().expect("days").iter().map(|day| {
         let pence = |name| (name, day[name].as_i64().expect("pence"));
         let key = day["day"].as_str().expect("a day").to_owned();
@@ -155,7 +155,7 @@ fn live_and_reconcile(text: &str, folder: &Path, settings: &[&str]) {
         assert!(own["totals"][name].as_i64() > Some(0), "{name}: {own}");
     }
     reconcile(&server, &own);
-    let (digests, head) = (server.digests(), head(&server));
+    let (digest, head) = (server.digest(), head(&server));
 
     let all = listed(&server);
     assert_eq!(all.len() as u64, expected.orders);
@@ -186,7 +186,7 @@ fn live_and_reconcile(text: &str, folder: &Path, settings: &[&str]) {
     assert_eq!(again["events"], first["events"]);
     assert_eq!(ledger(&file), own);
     reconcile(&server, &own);
-    assert_eq!(server.digests(), digests, "a second import changes nothing");
+    assert_eq!(server.digest(), digest, "a second import changes nothing");
     assert_eq!(self::head(&server), head, "nothing was written to the log");
 }
 
