@@ -20,7 +20,7 @@ struct Language {
     block: usize,
     /// Programs that print their version; without one of them nothing runs.
     toolchain: &'static [(&'static str, &'static str)],
-    /// The command that brings the toolchain on Debian.
+    /// What brings the toolchain.
     remedy: &'static str,
 }
 
@@ -36,14 +36,14 @@ const GO: Language = Language {
     listing: "main.go",
     block: 2,
     toolchain: &[("go", "version")],
-    remedy: "apt-get install golang",
+    remedy: "install Go 1.26 or newer",
 };
 const TYPESCRIPT: Language = Language {
     name: "typescript",
     listing: "place_order.ts",
     block: 4,
     toolchain: &[("node", "--version"), ("npm", "--version")],
-    remedy: "apt-get install nodejs npm",
+    remedy: "install Node.js 20 or newer, with npm",
 };
 
 /// Lines of a program that somebody reads to the end.
