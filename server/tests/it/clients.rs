@@ -120,13 +120,24 @@ fn normal(output: &str) -> String {
     output.replace(id, "ID").to_lowercase()
 }
 
+/// What package managers download and cache stays in the target folder.
 fn shell(commands: &str, place: &Path) -> (i32, String, String) {
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", folder().join("bin").display());
+    let caches = [
+        ("npm_config_cache", "npm"),
+        ("PIP_CACHE_DIR", "pip"),
+        ("GOPATH", "go"),
+        ("GOMODCACHE", "go/mod"),
+        ("GOCACHE", "go/build"),
+    ];
+    let caches = caches.map(|(variable, cache)| (variable, folder().join(cache)));
     run(Command::new("sh")
         .args(["-ec", commands])
         .current_dir(place)
-        .env("PATH", path))
+        .env("PATH", path)
+        .env("GOFLAGS", "-modcacherw")
+        .envs(caches))
 }
 
 /// Copies a folder over another one; what is there beside it stays.
