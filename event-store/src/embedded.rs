@@ -22,15 +22,19 @@ use crate::{
     LogDescription, LogIdentity, NewRecord, Position, ReadError, Record, StreamId, StreamSlice,
     Tail,
 };
+use audit::Finding;
 use checkpoint::Checkpointer;
-use group::{Group, GroupError};
+use fault::GroupError;
+use group::Group;
 use journal::{Append, Journal, LAYOUT, PARTITION};
 use lock::DirectoryLock;
 use reader::{Readers, failed};
 
 pub use file::OpenError;
 
+mod audit;
 mod checkpoint;
+pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod group;
 mod journal;
@@ -66,8 +70,8 @@ pub struct Options {
 }
 
 impl Embedded {
-    /// Opens the log in `directory`, and makes both when there is none. Takes milliseconds whatever
-    /// the log's size: nothing is scanned. Blocks; needs no runtime.
+    /// Opens the log in `directory`, and makes both when there is none. Reads the index and the names
+    /// in the table once, to see that they agree. Blocks; needs no runtime.
     ///
     /// # Errors
     /// [`OpenError::InUse`] while another process has it open, [`OpenError::Format`] when the file
@@ -97,6 +101,17 @@ impl Embedded {
             path: path.clone(),
             cause: "its meta table has no identity".to_owned(),
         })?;
+        match audit::check(&connection).map_err(failed)? {
+            Finding::Intact => {}
+            Finding::Mended => tracing::warn!(
+                file = %path.display(),
+                "the index of the log was damaged; it was made anew from the records"
+            ),
+            Finding::Unreadable => tracing::error!(
+                file = %path.display(),
+                "a page of the log cannot be read; the orders with records in it are out of reach"
+            ),
+        }
         let checkpointer = Checkpointer::start(&path, &LAYOUT)?;
         let (journal, grown) = Journal::new(connection, checkpointer).map_err(failed)?;
         let writer = Group::start("log-writer", journal, lock).map_err(|error| OpenError::Io {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{oneshot, watch};
 
+use super::fault::GroupError;
 use super::queue::{Job, Queue};
 use crate::Availability;
 
@@ -35,23 +36,6 @@ pub(crate) trait Ledger: Send + 'static {
 
     /// Between two groups, after the answers: time for housekeeping.
     fn tend(&mut self) -> rusqlite::Result<()>;
-}
-
-/// Why a group was not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum GroupError {
-    /// Certainly not stored.
-    #[error("the last write failed: {0}")]
-    NotStored(String),
-    /// Certainly not stored: no room.
-    #[error("there is no room: {0}")]
-    Full(String),
-    /// It may be stored.
-    #[error("the last write may have failed: {0}")]
-    Unknown(String),
-    /// Nobody writes any more.
-    #[error("it takes no writes: {0}")]
-    Unavailable(String),
 }
 
 /// The handle of a writer. The thread ends when the handle is dropped or closed.

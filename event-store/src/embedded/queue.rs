@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::group::GroupError;
+use super::fault::GroupError;
 
 /// Bytes that may wait. Enough for 200,000 ordinary records; a caller beyond it waits to hand in.
 const QUEUE_KIB: usize = 65_536;

@@ -65,6 +65,8 @@ pub(super) struct Reader {
     /// The last sequence that was yielded or waits in `batch`.
     reached: u64,
     batch: VecDeque<Entry>,
+    /// Whether the last read failed: that is said once.
+    failing: bool,
 }
 
 impl Reader {
@@ -74,6 +76,7 @@ impl Reader {
             grown: grown.clone(),
             reached,
             batch: VecDeque::new(),
+            failing: false,
         }
     }
 
@@ -102,6 +105,7 @@ impl Reader {
             .read(move |connection| Batch::read(connection, reached, head));
         match batch.await {
             Ok(entries) => {
+                self.failing = false;
                 self.reached = entries
                     .back()
                     .map_or(reached, |entry| entry.position().sequence);
@@ -110,7 +114,10 @@ impl Reader {
             }
             Err(_) if self.readers.is_closed() => Err(TailError::Closed),
             Err(error) => {
-                tracing::warn!(%error, "a tail could not read the log, trying again");
+                if !self.failing {
+                    tracing::warn!(%error, "a tail could not read the log, it tries again");
+                }
+                self.failing = true;
                 tokio::time::sleep(RETRY_AFTER).await;
                 Ok(())
             }

@@ -214,6 +214,70 @@ async fn records_that_are_gone_are_told_by_a_tail() {
     }
 }
 
+/// The pages of the index: each entry of it holds a stream's name, as does each record.
+fn index_pages(path: &Path) -> Vec<usize> {
+    let bytes = std::fs::read(path).expect("readable");
+    // The first byte of a page tells what it is: 2 and 10 are an index's, inside and at its leaves.
+    let kinds = bytes.chunks(4096).map(|page| page[0]);
+    let pages = kinds.enumerate().skip(1);
+    pages
+        .filter_map(|(number, kind)| matches!(kind, 2 | 10).then_some(number))
+        .collect()
+}
+
+/// One bit after another is flipped in the pages of the index: no stream may lose a record, or end
+/// before its end.
+#[tokio::test]
+async fn a_flipped_bit_in_the_index_hides_no_record() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("log.db");
+    let log = Embedded::open(directory.path()).expect("a log");
+    let mut ends = Vec::new();
+    for number in 0..300 {
+        let first = log
+            .append(&stream(number), None, log.epoch(), record(b"first"))
+            .await
+            .expect("stored");
+        let last = log
+            .append(&stream(number), Some(first), log.epoch(), record(b"last"))
+            .await;
+        ends.push(last.expect("stored"));
+    }
+    log.close().await;
+    drop(log);
+    let intact = std::fs::read(&path).expect("readable");
+    let pages = index_pages(&path);
+    assert!(pages.len() > 3, "an index with leaves: {pages:?}");
+    let mut harmless = 0;
+    for round in 0..60 {
+        let mut damaged = intact.clone();
+        // From page to page, everywhere in its part with content.
+        let page = pages[round % pages.len()];
+        damaged[page * 4096 + 4095 - round * 61] ^= 1 << (round % 8);
+        std::fs::write(&path, &damaged).expect("writable");
+        // The meta table has an index too: what it refuses is told.
+        let Ok(log) = Embedded::open(directory.path()) else {
+            harmless += 1;
+            continue;
+        };
+        for (number, end) in ends.iter().enumerate() {
+            let read = log
+                .read_stream(&stream(number), None, ALL, Consistency::Latest)
+                .await;
+            let records = read.expect("readable").records;
+            assert_eq!(records.len(), 2, "round {round}, page {page}");
+            assert_eq!(records[1].position, *end);
+        }
+        let stale = log
+            .append(&stream(7), None, log.epoch(), record(b"twice"))
+            .await;
+        let actual = Some(ends[7]);
+        assert_eq!(stale, Err(AppendError::Conflict { actual }));
+        log.close().await;
+    }
+    assert!(harmless < 30, "most rounds test something");
+}
+
 #[tokio::test]
 async fn files_of_something_else_are_refused() {
     let directory = tempfile::tempdir().expect("a directory");
