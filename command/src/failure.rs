@@ -68,6 +68,7 @@ impl Failure {
     pub(crate) fn keys(error: KeyError) -> Self {
         match error {
             KeyError::Unavailable { cause } => Self::KeysUnavailable { cause },
+            KeyError::Full { cause } => Self::LogFull { cause },
             KeyError::NotOpened => Self::internal(error),
         }
     }

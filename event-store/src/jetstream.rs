@@ -47,6 +47,7 @@ mod keys;
 mod layout;
 mod link;
 mod message;
+mod probe;
 mod pulse;
 mod read;
 mod tail;
@@ -59,6 +60,7 @@ use epoch::Epochs;
 use layout::Marks;
 use link::Link;
 use message::Subjects;
+use probe::ProbeSubject;
 
 /// Largest payload in bytes. A server whose `max_payload` leaves no room for it is refused.
 pub const MAX_RECORD_BYTES: usize = 1_000_000;
@@ -93,6 +95,7 @@ struct Inner {
     /// Whether the server answers a direct get with many messages.
     batched_reads: bool,
     epochs: Epochs,
+    probe: ProbeSubject,
     closing: CancellationToken,
     description: Arc<LogDescription>,
 }
@@ -141,7 +144,7 @@ impl JetStream {
         let inner = Arc::new(inner);
         tracing::info!(log = inner.description.name, "opened the log");
         Ok(Self {
-            prober: AbortOnDropHandle::new(tokio::spawn(link::probe_silent(inner.clone()))),
+            prober: AbortOnDropHandle::new(tokio::spawn(probe::probe_silent(inner.clone()))),
             pulse: AbortOnDropHandle::new(tokio::spawn(pulse::beat(inner.clone()))),
             inner,
         })
@@ -206,7 +209,7 @@ impl Inner {
         let read = connection::connect(&config, "read", |_event| {}).await?;
         let tail = connection::connect(&config, "tail", on_tail_event).await?;
         let version = append.server_info().version;
-        let batched_reads = read.is_server_compatible(2, 11, 0);
+        let batched_reads = connection::takes_batches(&read);
         let epochs = Epochs::new(&[&append, &read, &tail], wake, config.partitions);
         let append = Connection::new(append, config.ack_timeout);
         let read = Connection::new(read, config.read_timeout);
@@ -218,6 +221,7 @@ impl Inner {
         for warning in &found.warnings {
             tracing::warn!(warning, "the log is configured otherwise");
         }
+        let probe = probe::set_up(&patient, &config).await;
         let mut partitions = Vec::new();
         for name in layout::names(&config.stream, config.partitions) {
             partitions.push(PartitionStream {
@@ -240,6 +244,7 @@ impl Inner {
             partitions,
             batched_reads,
             epochs,
+            probe,
         })
     }
 
@@ -292,6 +297,12 @@ fn describe(config: &JetStreamConfig, version: &str, found: &layout::Found) -> L
              declared not to sync each write (sync_interval: always)"
                 .to_owned(),
         );
+    }
+    if connection::batches_hang(version) {
+        warnings.push(format!(
+            "nats-server {version} stops for ever at a batched direct get: streams are read record \
+             by record, which is slower; upgrade to 2.12.2 or later"
+        ));
     }
     LogDescription {
         name: format!(

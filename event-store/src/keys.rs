@@ -72,6 +72,12 @@ pub enum KeyError {
         /// Why it cannot be reached.
         cause: String,
     },
+    /// There is no room for another key. Nothing was stored; an operator must make room.
+    #[error("the key store is full: {cause}")]
+    Full {
+        /// What it said.
+        cause: String,
+    },
     /// The sealed bytes are not those that this key sealed for this place.
     #[error("the sealed value does not open with its key")]
     NotOpened,

@@ -1,6 +1,7 @@
 //! Appending: one publish, and what its answer means.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::header::{
@@ -12,12 +13,16 @@ use async_nats::jetstream::{self, ErrorCode};
 use backoff::backoff::Backoff as _;
 
 use super::message::{LABEL, hex, label};
-use super::{Inner, MAX_RECORD_BYTES, delays};
+use super::{Inner, MAX_RECORD_BYTES, delays, read};
 use crate::{AppendError, Epoch, NewRecord, Partition, Position, ReadError, StreamId};
 
 /// How often one append is sent at most. A server that answers thrice with doubt, while the stream
 /// shows nothing new, will not answer better the fourth time.
 const PUBLISHES_MAX: u32 = 3;
+
+/// The one look for an append that a silent log did not acknowledge: its caller has waited an ack
+/// timeout already.
+const SUSPECT_LOOK: Duration = Duration::from_millis(100);
 
 /// Where an append goes, and the message, the same for every attempt.
 struct Outgoing<'a> {
@@ -83,7 +88,13 @@ impl Inner {
         };
         let stored = match self.publish(&outgoing).await {
             Attempt::Stored(sequence) => Position::new(partition, sequence),
-            Attempt::Refused(error) => return Err(error),
+            Attempt::Refused(error) => {
+                if let AppendError::Full { cause } = &error {
+                    let cause = format!("the log is full: {cause}");
+                    self.link.note_full(partition, Some(&cause));
+                }
+                return Err(error);
+            }
             // Rare, and large: off the path of the append that is simply stored.
             Attempt::Doubtful(cause) => Box::pin(self.settle(&outgoing, cause)).await?,
         };
@@ -118,13 +129,15 @@ impl Inner {
             if self.epochs.current() != outgoing.epoch {
                 return Err(moved());
             }
-            match self.look(outgoing).await {
+            // It was waited for once already: nobody waits twice for a log that says nothing.
+            let suspect = self.link.silence(outgoing.partition).is_some();
+            match self.look_in_time(outgoing, suspect).await {
                 Ok(Settled::Stored(sequence)) => {
                     self.link.note_answer(outgoing.partition);
                     return Ok(Position::new(outgoing.partition, sequence));
                 }
                 Ok(Settled::Conflict(actual)) => return Err(AppendError::Conflict { actual }),
-                Ok(Settled::NothingNew) if publishes < PUBLISHES_MAX => {
+                Ok(Settled::NothingNew) if !suspect && publishes < PUBLISHES_MAX => {
                     publishes += 1;
                     if self.append.is_connected() {
                         match self.publish(outgoing).await {
@@ -139,11 +152,28 @@ impl Inner {
                 Ok(Settled::NothingNew) => {}
                 Err(error) => tracing::debug!(%error, "could not look for a doubtful append"),
             }
+            if suspect {
+                return Err(AppendError::Unknown { cause });
+            }
             match delays.next_backoff() {
                 Some(delay) => tokio::time::sleep(delay).await,
                 None => return Err(AppendError::Unknown { cause }),
             }
         }
+    }
+
+    async fn look_in_time(
+        &self,
+        outgoing: &Outgoing<'_>,
+        suspect: bool,
+    ) -> Result<Settled, ReadError> {
+        let patience = if suspect {
+            SUSPECT_LOOK
+        } else {
+            self.config.settle_timeout
+        };
+        let looked = tokio::time::timeout(patience, self.look(outgoing)).await;
+        looked.unwrap_or_else(|_elapsed| Err(read::unavailable("no answer")))
     }
 
     /// Looks behind the expected position, through the leader.
@@ -211,8 +241,8 @@ impl Inner {
                     }
                     PublishErrorKind::StreamNotFound => {
                         let cause = format!("no server leads stream {}", outgoing.stream_name);
-                        self.link.note_fit(partition, Some(&cause));
                         self.epochs.raise("an append met no stream");
+                        self.link.note_fit(partition, Some(&cause));
                     }
                     PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {}
                     _ => self.link.note_answer(partition),
@@ -234,23 +264,6 @@ impl Inner {
         Err(unavailable(
             "the connection to the server is lost".to_owned(),
         ))
-    }
-
-    /// Whether the partition's leader answers: it is asked for something that it must refuse.
-    pub(super) async fn is_answering(&self, partition: Partition) -> bool {
-        let message = PublishMessage::build().header(NATS_EXPECTED_STREAM, "-");
-        let Ok(ack) = self
-            .append
-            .context
-            .send_publish(self.subjects.probe(partition), message)
-            .await
-        else {
-            return false;
-        };
-        match ack.await {
-            Ok(_) => true,
-            Err(error) => code(&error).is_some(),
-        }
     }
 }
 
@@ -331,7 +344,7 @@ fn refused_or_doubtful(error: &PublishError, outgoing: &Outgoing<'_>) -> Attempt
 }
 
 /// The server's code, if the server answered at all.
-fn code(error: &PublishError) -> Option<ErrorCode> {
+pub(super) fn code(error: &PublishError) -> Option<ErrorCode> {
     let source = error.source()?;
     Some(source.downcast_ref::<jetstream::Error>()?.error_code())
 }

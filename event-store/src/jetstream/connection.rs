@@ -219,9 +219,34 @@ pub(super) fn check_server(client: &Client, config: &JetStreamConfig) -> Result<
     Ok(())
 }
 
+/// Versions that stop for ever at a batched direct get (nats-server pull request 7458).
+const BATCHES_HANG: [&str; 2] = ["2.12.0", "2.12.1"];
+
+/// Whether a server may be asked for many messages with one direct get.
+pub(super) fn takes_batches(client: &Client) -> bool {
+    client.is_server_compatible(2, 11, 0) && !batches_hang(&client.server_info().version)
+}
+
+/// Whether a batched direct get would stop this server. Builds before a release (`2.12.1-RC.3`) have
+/// the fault too.
+pub(super) fn batches_hang(version: &str) -> bool {
+    let release = version.split(['-', '+']).next().unwrap_or_default();
+    BATCHES_HANG.contains(&release)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::percent_decode;
+    use super::{batches_hang, percent_decode};
+
+    #[test]
+    fn servers_that_hang_on_batches_are_known() {
+        for version in ["2.12.0", "2.12.1", "2.12.1-RC.3", "2.12.0+build"] {
+            assert!(batches_hang(version), "{version}");
+        }
+        for version in ["2.11.9", "2.12.2", "2.12.10", "2.12.15", "2.15.2", ""] {
+            assert!(!batches_hang(version), "{version}");
+        }
+    }
 
     #[test]
     fn credentials_in_an_address_may_be_escaped() {

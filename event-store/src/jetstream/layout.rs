@@ -22,6 +22,11 @@ const FORMAT: u32 = 1;
 /// How long the server remembers commit ids. An optimisation of retries, never their guard.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
+/// Tries to make a stream while the server says that it has no room, and the pause between two:
+/// several nodes that start together are through in much less than a second.
+const CREATE_ATTEMPTS: u32 = 6;
+const CREATE_PAUSE: Duration = Duration::from_millis(150);
+
 /// First server that keeps metadata with a stream.
 const HAS_METADATA: (i64, i64, i64) = (2, 10, 0);
 
@@ -229,6 +234,7 @@ async fn create_missing(
     found: Vec<Option<Info>>,
 ) -> Result<Vec<Info>, ConnectError> {
     let names = names(&config.stream, config.partitions);
+    refuse_other_number(config, &found)?;
     if let Some((name, _)) = names.iter().zip(&found).find(|(_, info)| info.is_none()) {
         refuse_creation(config, name, &found)?;
     }
@@ -253,6 +259,22 @@ async fn create_missing(
         infos.push(info);
     }
     Ok(infos)
+}
+
+/// Before a stream counts as missing: a larger number than the log was made with looks the same.
+fn refuse_other_number(
+    config: &JetStreamConfig,
+    found: &[Option<Info>],
+) -> Result<(), ConnectError> {
+    for info in found.iter().flatten() {
+        if let Some(marks) = Marks::read(&info.config)
+            && marks.partitions != config.partitions
+        {
+            let (stream, found) = (&info.config.name, marks.partitions);
+            return Err(wrong_partitions(stream, found, config.partitions));
+        }
+    }
+    Ok(())
 }
 
 fn refuse_creation(
@@ -294,20 +316,52 @@ fn is_passing(code: ErrorCode) -> bool {
 }
 
 /// Makes a stream. When another node just did, that one is it.
+///
+/// A server that is asked for one stream by several nodes at once reserves its room for each of them,
+/// and may find that there is not enough; a moment later there is.
 pub(super) async fn create(context: &Context, wanted: Config) -> Result<Info, ConnectError> {
+    for _attempt in 1..CREATE_ATTEMPTS {
+        match create_once(context, wanted.clone()).await? {
+            Some(info) => return Ok(info),
+            None => {
+                let pause = CREATE_PAUSE.mul_f64(rand::random_range(0.5..1.5));
+                tokio::time::sleep(pause).await;
+            }
+        }
+        if let Some(info) = find(context, &wanted.name).await? {
+            return Ok(info);
+        }
+    }
+    let name = wanted.name.clone();
+    let info = create_once(context, wanted).await?;
+    info.ok_or_else(|| {
+        ConnectError::misconfigured(format!(
+            "stream {name} cannot be created: the server's storage limit leaves no room for its \
+             max_bytes; raise max_file_store or lower nats.max_bytes"
+        ))
+    })
+}
+
+/// One try; `None` when the server has no room for it.
+async fn create_once(context: &Context, wanted: Config) -> Result<Option<Info>, ConnectError> {
     let name = wanted.name.clone();
     match context.create_stream(wanted).await {
         Ok(stream) => {
             tracing::info!(stream = name, "created a stream");
-            Ok(stream.cached_info().clone())
+            Ok(Some(stream.cached_info().clone()))
         }
         Err(error) => match error.kind() {
             CreateStreamErrorKind::JetStream(cause)
                 if cause.error_code() == ErrorCode::STREAM_NAME_EXIST =>
             {
-                find(context, &name).await?.ok_or_else(|| {
-                    ConnectError::unavailable(format!("stream {name} came and went"))
-                })
+                let found = find(context, &name).await?;
+                let gone = || ConnectError::unavailable(format!("stream {name} came and went"));
+                found.ok_or_else(gone).map(Some)
+            }
+            CreateStreamErrorKind::JetStream(cause)
+                if cause.error_code() == ErrorCode::STORAGE_RESOURCES_EXCEEDED =>
+            {
+                Ok(None)
             }
             CreateStreamErrorKind::JetStream(cause) if is_passing(cause.error_code()) => Err(
                 ConnectError::unavailable(format!("stream {name} cannot be created yet: {cause}")),

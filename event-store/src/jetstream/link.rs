@@ -2,24 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_nats::Event;
 use tokio::sync::{Notify, watch};
 
-use super::Inner;
 use crate::{Availability, Partition};
-
-/// How often a silent log is asked whether it speaks again.
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is known about the way to the log, from the events of the connection for appends and from
 /// the outcomes of the appends themselves.
 ///
 /// A partition is *silent* from its first unanswered append until it answers again. A log without
 /// quorum, or a server that was stopped, keeps its connections: only its silence tells. It is *unfit*
-/// while its stream is missing, or is one that would be refused at start.
+/// while its stream is missing, or is one that would be refused at start; *deaf* while the pulse gets
+/// no answer; *full* from an append that found no room until there is room again.
 #[derive(Debug)]
 pub(super) struct Link {
     facts: Mutex<Facts>,
@@ -37,9 +33,16 @@ struct Facts {
     closed: bool,
     silent: BTreeMap<Partition, String>,
     unfit: BTreeMap<Partition, String>,
+    deaf: BTreeMap<Partition, String>,
+    full: BTreeMap<Partition, String>,
 }
 
 impl Facts {
+    fn first_of(&self, facts: [&BTreeMap<Partition, String>; 3]) -> Option<String> {
+        let first = facts.iter().find_map(|it| it.first_key_value());
+        first.map(|(_, cause)| cause.clone())
+    }
+
     fn availability(&self) -> Availability {
         let cause = if self.closed {
             "the log was closed".to_owned()
@@ -47,8 +50,8 @@ impl Facts {
             "the connection to the server is lost".to_owned()
         } else if let Some((_, cause)) = self.unfit.first_key_value() {
             cause.clone()
-        } else if let Some((_, cause)) = self.silent.first_key_value() {
-            cause.clone()
+        } else if let Some(cause) = self.first_of([&self.silent, &self.deaf, &self.full]) {
+            cause
         } else {
             return Availability::Available;
         };
@@ -76,14 +79,15 @@ impl Link {
         if !self.blocked.load(Ordering::Acquire) {
             return None;
         }
-        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let facts = self.facts();
         match facts.availability() {
             Availability::Unavailable { cause } if facts.disconnected || facts.closed => {
                 Some(cause)
             }
             Availability::Unavailable { .. } | Availability::Available => {
                 let unfit = facts.unfit.get(&partition);
-                unfit.or_else(|| facts.silent.get(&partition)).cloned()
+                let silent = unfit.or_else(|| facts.silent.get(&partition));
+                silent.or_else(|| facts.deaf.get(&partition)).cloned()
             }
         }
     }
@@ -117,28 +121,57 @@ impl Link {
     }
 
     pub(super) fn note_answer(&self, partition: Partition) {
-        if self.refusal(partition).is_some() {
+        if self.silence(partition).is_some() {
             self.update(|facts| {
                 facts.silent.remove(&partition);
             });
         }
     }
 
-    /// What is wrong with a partition's stream; `None` when it is there and fits. Returns whether
-    /// that is new.
-    pub(super) fn note_fit(&self, partition: Partition, misfit: Option<&str>) -> bool {
-        if misfit.is_none() && self.misfit(partition).is_none() {
-            return false;
+    /// Whether the pulse got no answer.
+    pub(super) fn note_deaf(&self, partition: Partition, cause: Option<&str>) {
+        self.note(partition, cause, |facts| &mut facts.deaf);
+    }
+
+    /// Whether an append found no room.
+    pub(super) fn note_full(&self, partition: Partition, cause: Option<&str>) {
+        self.note(partition, cause, |facts| &mut facts.full);
+    }
+
+    pub(super) fn is_full(&self, partition: Partition) -> bool {
+        self.blocked.load(Ordering::Acquire) && self.facts().full.contains_key(&partition)
+    }
+
+    /// Why an append in flight need not be waited for, if so.
+    pub(super) fn silence(&self, partition: Partition) -> Option<String> {
+        if !self.blocked.load(Ordering::Acquire) {
+            return None;
         }
-        let mut changed = false;
+        let facts = self.facts();
+        let cause = facts.silent.get(&partition);
+        cause.or_else(|| facts.unfit.get(&partition)).cloned()
+    }
+
+    fn note(
+        &self,
+        partition: Partition,
+        cause: Option<&str>,
+        of: impl Fn(&mut Facts) -> &mut BTreeMap<Partition, String>,
+    ) {
+        if cause.is_none() && !self.blocked.load(Ordering::Acquire) {
+            return;
+        }
         self.update(|facts| {
-            let before = match misfit {
-                Some(cause) => facts.unfit.insert(partition, cause.to_owned()),
-                None => facts.unfit.remove(&partition),
+            match cause {
+                Some(cause) => of(facts).insert(partition, cause.to_owned()),
+                None => of(facts).remove(&partition),
             };
-            changed = before.as_deref() != misfit;
         });
-        changed
+    }
+
+    /// What is wrong with a partition's stream; `None` when it is there and fits.
+    pub(super) fn note_fit(&self, partition: Partition, misfit: Option<&str>) {
+        self.note(partition, misfit, |facts| &mut facts.unfit);
     }
 
     /// Why nothing may be read from a partition's stream, if so.
@@ -146,8 +179,20 @@ impl Link {
         if !self.blocked.load(Ordering::Acquire) {
             return None;
         }
-        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.unfit.get(&partition).cloned()
+        let facts = self.facts();
+        let cause = facts.unfit.get(&partition);
+        cause.or_else(|| facts.deaf.get(&partition)).cloned()
+    }
+
+    /// Returns at once while a partition is silent, else as soon as one is.
+    pub(super) async fn until_silent(&self) {
+        while self.silent().is_empty() {
+            self.silence.notified().await;
+        }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn close(&self) {
@@ -155,7 +200,7 @@ impl Link {
     }
 
     fn update(&self, change: impl FnOnce(&mut Facts)) {
-        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut facts = self.facts();
         change(&mut facts);
         let now = facts.availability();
         self.blocked
@@ -178,30 +223,8 @@ impl Link {
         });
     }
 
-    fn silent(&self) -> Vec<Partition> {
-        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn silent(&self) -> Vec<Partition> {
+        let facts = self.facts();
         facts.silent.keys().copied().collect()
-    }
-}
-
-/// Asks silent partitions once a second until they answer, for as long as the log is open.
-///
-/// It asks by itself, and does not wait for an append to try: while the log is unavailable a node
-/// leaves rotation, so that no append may ever come.
-pub(super) async fn probe_silent(inner: Arc<Inner>) {
-    loop {
-        inner.link.silence.notified().await;
-        loop {
-            for partition in inner.link.silent() {
-                let connected = inner.append.is_connected();
-                if connected && inner.is_answering(partition).await {
-                    inner.link.note_answer(partition);
-                }
-            }
-            if inner.link.silent().is_empty() {
-                break;
-            }
-            tokio::time::sleep(PROBE_INTERVAL).await;
-        }
     }
 }

@@ -7,8 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::context::RequestErrorKind;
+use async_nats::jetstream::stream::Info;
+use futures::future::join_all;
+
 use super::layout::Marks;
-use super::{Inner, layout};
+use super::{Inner, MAX_RECORD_BYTES, layout};
 use crate::{CommitId, Partition, Position, ReadError};
 
 /// What remains of a rollback that no event tells: this long it may go unnoticed.
@@ -21,17 +25,23 @@ pub(super) async fn beat(inner: Arc<Inner>) {
         if !inner.read.is_connected() {
             continue;
         }
-        for partition in 0..inner.subjects.partitions() {
-            if let Err(error) = inner.take_pulse(partition).await {
-                tracing::debug!(partition, %error, "the log did not answer the pulse");
-            }
-        }
+        let partitions = 0..inner.subjects.partitions();
+        join_all(partitions.map(|partition| inner.feel(partition))).await;
     }
 }
 
 impl Inner {
+    async fn feel(&self, partition: Partition) {
+        if let Err(error) = self.take_pulse(partition).await {
+            tracing::debug!(partition, %error, "the log did not answer the pulse");
+        }
+    }
+
     async fn take_pulse(&self, partition: Partition) -> Result<(), ReadError> {
-        let marks = self.check_stream(partition).await?;
+        let (marks, has_room) = self.check_stream(partition).await?;
+        if self.link.is_full(partition) && has_room && self.stores().await {
+            self.link.note_full(partition, None);
+        }
         if !self.marks_match(partition, Some(&marks), self.identity()) {
             // Asks for all streams, and raises the epoch when together they are another log.
             self.head().await?;
@@ -51,14 +61,19 @@ impl Inner {
     }
 
     /// Whether a partition's stream is there and fits, as at start. The answer stands until the next
-    /// one: a log that start would refuse counts as out of reach.
-    pub(super) async fn check_stream(&self, partition: Partition) -> Result<Marks, ReadError> {
+    /// one: a log that start would refuse counts as out of reach. With the marks comes whether there
+    /// is room for any record.
+    pub(super) async fn check_stream(
+        &self,
+        partition: Partition,
+    ) -> Result<(Marks, bool), ReadError> {
         let stream = self.partition(partition);
         let stream = stream.ok_or_else(|| super::read::unavailable("no such partition"))?;
         let checked = match stream.read.get_info().await {
             Ok(info) => {
                 self.note_replicas(std::slice::from_ref(&info));
                 layout::check(&self.config, &self.subjects, partition, &info)
+                    .map(|marks| (marks, has_room(&info)))
                     .map_err(|error| error.to_string())
             }
             Err(error) if layout::is_missing(&error) => {
@@ -66,13 +81,20 @@ impl Inner {
             }
             Err(error) => {
                 let cause = format!("stream {} does not answer: {error}", stream.name);
+                if error.kind() == RequestErrorKind::TimedOut && self.read.is_connected() {
+                    self.link.note_deaf(partition, Some(&cause));
+                }
                 return Err(super::read::unavailable(cause));
             }
         };
+        self.link.note_deaf(partition, None);
         let misfit = checked.as_ref().err();
-        if self.link.note_fit(partition, misfit.map(String::as_str)) {
+        let misfit = misfit.map(String::as_str);
+        // First the epoch: an append that finds the log available again must know of it.
+        if self.link.misfit(partition).as_deref() != misfit {
             self.epochs.raise("a stream came, went or changed");
         }
+        self.link.note_fit(partition, misfit);
         checked.map_err(super::read::unavailable)
     }
 
@@ -85,4 +107,10 @@ impl Inner {
         let record = self.at_leader(partition, sequence).await?;
         Ok(record.map(|record| record.commit_id))
     }
+}
+
+/// Whether the largest record fits into the stream.
+fn has_room(info: &Info) -> bool {
+    let limit = u64::try_from(info.config.max_bytes).unwrap_or(u64::MAX);
+    info.state.bytes.saturating_add(MAX_RECORD_BYTES as u64) <= limit
 }

@@ -293,7 +293,7 @@ impl PartitionTail {
     /// Another stream under the same name is another log; its identity is made of all streams. A
     /// stream that start would refuse is none: the tail waits for the right one.
     async fn check_identity(&self) -> Result<(), Broken> {
-        let marks = self.inner.check_stream(self.partition).await?;
+        let (marks, _) = self.inner.check_stream(self.partition).await?;
         if self
             .inner
             .marks_match(self.partition, Some(&marks), self.expected)

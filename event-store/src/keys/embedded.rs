@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::embedded::OpenError;
+use crate::embedded::fault::GroupError;
 use crate::embedded::file::{self, Layout};
 use crate::embedded::group::{Group, Ledger};
 use crate::embedded::lock::DirectoryLock;
@@ -82,8 +83,13 @@ impl EmbeddedKeys {
 
     async fn write(&self, order: Order) -> Result<KeyState, KeyError> {
         let written = self.writer.submit(order, REQUEST_BYTES).await;
-        written.map_err(|error| KeyError::Unavailable {
-            cause: error.to_string(),
+        written.map_err(|error| match error {
+            GroupError::Full(cause) => KeyError::Full { cause },
+            GroupError::NotStored(_) | GroupError::Unknown(_) | GroupError::Unavailable(_) => {
+                KeyError::Unavailable {
+                    cause: error.to_string(),
+                }
+            }
         })
     }
 }

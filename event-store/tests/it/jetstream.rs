@@ -1,5 +1,6 @@
 //! The laws over real servers, and what only a real server can do wrong.
 
+mod change;
 mod contract;
 mod fault;
 mod key;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::{ALL, AppendError, Bookmark, Consistency, EventStore};
+use event_store::{ALL, AppendError, Availability, Bookmark, Consistency, EventStore, ReadError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -90,7 +90,15 @@ async fn a_full_log_says_so_and_keeps_its_history() {
         };
         assert!(matches!(refused, AppendError::Full { .. }), "{refused:?}");
         assert!(log.read_at(first).await.expect("readable").is_some());
+        until_available(&log, false).await;
+        let client = async_nats::connect(server.url()).await.expect("a client");
+        let context = async_nats::jetstream::new(client);
+        let orders = context.get_stream("ORDERS").await.expect("the stream");
+        let mut larger = orders.cached_info().config.clone();
+        larger.max_bytes = 8_000_000;
+        context.update_stream(larger).await.expect("room is made");
         until_available(&log, true).await;
+        append(&log, "after", None).await;
     }
 }
 
@@ -124,6 +132,89 @@ async fn a_stalled_server_is_noticed_once_and_recovers() {
     let records = records.expect("readable").records;
     assert_eq!(records.len(), 1, "doubled: {records:?}");
     assert_eq!(found, Ok(records[0].position));
+}
+
+/// At most one ack timeout for anyone, then an answer at once: for appends and for reads.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_twice_for_a_stalled_server() {
+    let Some(server) = Server::start(CURRENT).await else {
+        return;
+    };
+    let mut config = config(&server.url());
+    // So long that whoever waits for it, or for a second look, fails this test.
+    config.settle_timeout = Duration::from_secs(60);
+    let log = Arc::new(open_with(config).await);
+    append(&*log, "before", None).await;
+    server.signal("STOP");
+    let began = tokio::time::Instant::now();
+    let (order, new) = (stream("stalled"), record());
+    let first = log.append(&order, None, log.epoch(), new.clone()).await;
+    assert!(
+        matches!(first, Err(AppendError::Unknown { .. })),
+        "{first:?}"
+    );
+    assert!(began.elapsed() < Duration::from_secs(30), "it looked on");
+    // The pulse gets no answer either: from then on reads are refused, too.
+    let mut availability = log.availability();
+    let silent = availability.wait_for(|now| *now != Availability::Available);
+    drop(silent.await.expect("the log is open"));
+    let refused = loop {
+        let read = log.read_stream(&order, None, ALL, Consistency::Latest);
+        match read.await {
+            Err(ReadError::Unavailable { cause }) if cause.contains("does not answer") => {
+                break cause;
+            }
+            Err(ReadError::Unavailable { .. }) => {}
+            other => panic!("the server is stopped: {other:?}"),
+        }
+    };
+    assert!(refused.contains("stream ORDERS"), "{refused}");
+    server.signal("CONT");
+    until_available(&*log, true).await;
+    let found = append_stubbornly(&*log, &order, None, &new).await;
+    let records = log
+        .read_stream(&order, None, ALL, Consistency::Latest)
+        .await;
+    let records = records.expect("readable").records;
+    assert_eq!(records.len(), 1, "doubled: {records:?}");
+    assert_eq!(found, Ok(records[0].position));
+}
+
+/// An answer is not enough: while nothing can be stored, a silent log stays silent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_log_is_back_when_it_stores() {
+    let Some(server) = Server::start(CURRENT).await else {
+        return;
+    };
+    let log = open(&server.url()).await;
+    append(&log, "before", None).await;
+    let client = async_nats::connect(server.url()).await.expect("a client");
+    let context = async_nats::jetstream::new(client);
+    let probe = context.get_stream("ORDERS-PROBE").await.expect("for tries");
+    let as_made = probe.cached_info().config.clone();
+    // What a try meets when the disk takes nothing.
+    let mut refusing = as_made.clone();
+    refusing.discard = async_nats::jetstream::stream::DiscardPolicy::New;
+    refusing.max_messages = 1;
+    context.update_stream(refusing).await.expect("changed");
+    let fill = context.publish("orders-probe.v1", "x".into()).await;
+    fill.expect("sent").await.expect("stored");
+    server.signal("STOP");
+    let unknown = log.append(&stream("b"), None, log.epoch(), record()).await;
+    assert!(unknown.is_err(), "{unknown:?}");
+    server.signal("CONT");
+    // It answers: the pulse reads from it.
+    while log.head().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let refused = log.append(&stream("c"), None, log.epoch(), record()).await;
+    assert!(
+        matches!(refused, Err(AppendError::Unavailable { .. })),
+        "{refused:?}"
+    );
+    context.update_stream(as_made).await.expect("changed back");
+    until_available(&log, true).await;
+    append(&log, "after", None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use event_store::{EventStore, KeyState, KeyStore};
+use event_store::{AppendError, EventStore, KeyError, KeyState, KeyStore};
 
 use super::server::Server;
 use super::{CURRENT, OLDEST, append, open, stream};
@@ -92,6 +92,53 @@ async fn a_lost_key_store_stops_the_start_once_there_are_records() {
         "{refused}"
     );
     assert!(log.head().await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_key_store_says_so() {
+    let Some(server) = Server::start(CURRENT).await else {
+        return;
+    };
+    let mut config = super::config(&server.url());
+    config.max_bytes = 4_000;
+    let log = super::open_with(config).await;
+    let keys = log.keys().await.expect("a key store");
+    let mut number = 0;
+    let refused = loop {
+        number += 1;
+        assert!(number < 100, "never full");
+        match keys.create(&stream(&format!("n{number}"))).await {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, KeyError::Full { .. }), "{refused:?}");
+    let first = keys.find(&stream("n1")).await;
+    assert!(matches!(first, Ok(KeyState::Live(_))), "{first:?}");
+}
+
+/// One key for each order of one small commit: the log must fill first.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_do_not_fill_before_their_log() {
+    for partitions in [1, 4] {
+        let Some(server) = Server::start(CURRENT).await else {
+            return;
+        };
+        let mut config = super::config(&server.url());
+        config.max_bytes = 100_000;
+        config.partitions = partitions;
+        let log = super::open_with(config).await;
+        let keys = log.keys().await.expect("a key store");
+        for number in 0.. {
+            let order = stream(&format!("order-{number:020}"));
+            keys.create(&order).await.expect("the log fills first");
+            match log.append(&order, None, log.epoch(), super::record()).await {
+                Ok(_) => {}
+                Err(AppendError::Full { .. }) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
 }
 
 /// Whether any file below `dir` holds these bytes.

@@ -57,8 +57,15 @@ async fn another_number_of_partitions_is_refused() {
             ..config(&server.url())
         };
         open_with(with(1, "ONE")).await.close().await;
-        open_with(with(4, "FOUR")).await.close().await;
-        for (wrong, name, made_with) in [(4, "ONE", 1), (1, "FOUR", 4), (3, "FOUR", 4)] {
+        let four = open_with(with(4, "FOUR")).await;
+        append(&four, "order", None).await;
+        four.close().await;
+        for (wrong, name, made_with) in [
+            (4, "ONE", 1),
+            (1, "FOUR", 4),
+            (3, "FOUR", 4),
+            (8, "FOUR", 4),
+        ] {
             let text = refusal(JetStream::connect(with(wrong, name)).await);
             let expected = format!("a log of {made_with} partitions, {wrong} are configured");
             assert!(text.contains(&expected), "{text}");
@@ -109,6 +116,39 @@ async fn nodes_that_start_together_make_one_log() {
     }
     identities.dedup();
     assert_eq!(identities.len(), 1);
+}
+
+/// The room is reserved by each node that asks, and suffices for one.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_together_share_the_last_room() {
+    for _round in 0..3 {
+        let Some(server) = Server::start(CURRENT).await else {
+            return;
+        };
+        let config = JetStreamConfig {
+            partitions: 4,
+            // All that the server of these tests may store.
+            max_bytes: 16 << 30,
+            ..config(&server.url())
+        };
+        let nodes = (0..3).map(|_node| JetStream::connect(config.clone()));
+        for log in futures::future::join_all(nodes).await {
+            log.expect("a log");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_does_not_fit_the_server_is_refused() {
+    let Some(server) = Server::start(CURRENT).await else {
+        return;
+    };
+    let config = JetStreamConfig {
+        max_bytes: 65 << 30,
+        ..config(&server.url())
+    };
+    let text = refusal(JetStream::connect(config).await);
+    assert!(text.contains("max_file_store"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
