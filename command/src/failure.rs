@@ -122,6 +122,24 @@ impl Failure {
         )
     }
 
+    /// Whether every command fails like this one until log and keys are back.
+    pub(crate) const fn is_outage(&self) -> bool {
+        match self {
+            Self::OutcomeUnknown { .. }
+            | Self::LogUnavailable { .. }
+            | Self::LogFull { .. }
+            | Self::KeysUnavailable { .. } => true,
+            Self::Malformed(_)
+            | Self::Rejected(_)
+            | Self::VersionMismatch { .. }
+            | Self::RequestIdReused { .. }
+            | Self::Contention
+            | Self::Unreadable { .. }
+            | Self::Internal { .. }
+            | Self::IdTaken => false,
+        }
+    }
+
     /// What the caller is told; `order_id` as the request gave it.
     pub(crate) fn status(&self, order_id: &str) -> Status {
         match self {

@@ -24,6 +24,7 @@ use crate::config::{Clock, Config, Entropy};
 use crate::failure::Failure;
 use crate::known::Known;
 use crate::observe::Observer;
+use crate::outage::Outage;
 use crate::parse::Request;
 
 /// Who sends a request, and in which trace.
@@ -54,6 +55,7 @@ pub(crate) struct Handler {
     pub(crate) observer: Arc<dyn Observer>,
     cache: Cache,
     identity: Mutex<Option<(Epoch, LogIdentity)>>,
+    pub(crate) outage: Outage,
 }
 
 /// An order's stream in the hands of one command.
@@ -89,6 +91,7 @@ impl Handler {
             observer: config.observer,
             cache: Cache::new(config.cached_orders_max, config.cached_bytes_max),
             identity: Mutex::new(None),
+            outage: Outage::default(),
         }
     }
 

@@ -22,6 +22,7 @@ mod fingerprint;
 mod handler;
 mod known;
 mod observe;
+mod outage;
 mod outcome;
 mod parse;
 mod service;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use event_store::{EventStore, KeyStore};
 use proto::v1;
 use proto::v1::order_command_service_server::OrderCommandService;
+use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status};
 
@@ -86,6 +87,11 @@ impl CommandService {
             _stored => End::Stored,
         };
         self.handler.observer.command(A::METHOD, end, "");
+        if end == End::Stored
+            && let Some(notice) = self.handler.outage.stored(Instant::now())
+        {
+            notice.tell("", "");
+        }
         let (receipt, outcome) = reply::receipt(outcome);
         Ok(A::answer(receipt, outcome))
     }
@@ -99,7 +105,11 @@ impl CommandService {
         self.handler
             .observer
             .command(A::METHOD, end, failure.reason());
-        if failure.is_ours() {
+        if failure.is_outage() {
+            if let Some(notice) = self.handler.outage.failed(Instant::now()) {
+                notice.tell(failure.reason(), failure.cause());
+            }
+        } else if failure.is_ours() {
             tracing::warn!(
                 method = A::METHOD,
                 correlation_id = caller.correlation_id,
