@@ -15,6 +15,29 @@ use server::Server;
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A server whose store can be put back to an earlier state.
+pub(crate) struct Restorable(Server);
+
+impl Restorable {
+    /// `None`, said aloud, without the program.
+    pub(crate) async fn start() -> Option<Self> {
+        Server::start("nats-server").await.map(Self)
+    }
+
+    pub(crate) async fn connect(&self) -> Arc<JetStream> {
+        let log = JetStream::connect(JetStreamConfig::new(self.0.url())).await;
+        Arc::new(log.expect("connected"))
+    }
+
+    pub(crate) async fn back_up(&mut self) {
+        self.0.back_up().await;
+    }
+
+    pub(crate) async fn restore(&mut self) {
+        self.0.restore().await;
+    }
+}
+
 /// Runs a test over a server of its own; says so where there is none.
 pub(crate) async fn with_server<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     let Some(server) = Server::start("nats-server").await else {

@@ -11,6 +11,7 @@ mod observe;
 mod personal;
 mod property;
 mod reason;
+mod rollback;
 mod validation;
 mod validation_of_parts;
 mod version;
