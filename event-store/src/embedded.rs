@@ -4,17 +4,20 @@
 //!   directory/lock        held by one process, says which
 //!   directory/log.db      records, meta
 //!   directory/log.db-wal  what was acknowledged and not yet copied into log.db
+//!   directory/log.head    where the log ended when it last acknowledged
 //! ```
 //!
 //! Appends are committed in groups with one flush each; reads have connections of their own and
 //! never wait for a writer. SQLite's pages carry no checksum, so every record has one, which every
 //! read verifies. Why this engine, and what it was measured against: ADR 0004.
 
+use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
+use rusqlite::Connection;
 use tokio::sync::watch;
 
 use crate::{
@@ -26,7 +29,8 @@ use audit::Finding;
 use checkpoint::Checkpointer;
 use fault::GroupError;
 use group::Group;
-use journal::{Append, Journal, LAYOUT, PARTITION};
+use head::{HeadFile, Note};
+use journal::{Append, Journal, LAYOUT, PARTITION, Request};
 use lock::DirectoryLock;
 use reader::{Readers, failed};
 
@@ -37,6 +41,7 @@ mod checkpoint;
 pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod group;
+mod head;
 mod journal;
 pub(crate) mod lock;
 mod queue;
@@ -54,6 +59,7 @@ const EPOCH: Epoch = Epoch(1);
 /// Sequences are consecutive, and there is one partition. After a failed flush the log refuses
 /// appends until it is opened anew: only recovery can tell what the disk holds.
 pub struct Embedded {
+    loss: Mutex<Option<Loss>>,
     writer: Group<Journal>,
     readers: Arc<Readers>,
     grown: watch::Receiver<u64>,
@@ -89,6 +95,7 @@ impl Embedded {
         file::make_directory(directory)?;
         let lock = DirectoryLock::take(directory)?;
         let path = directory.join("log.db");
+        refuse_new_beside_old(directory, &path)?;
         let connection = file::open_writer(&path, &LAYOUT)?;
         let failed = |error: rusqlite::Error| file::failed(&path, &error);
         if let Some(bytes) = options.max_bytes {
@@ -113,18 +120,62 @@ impl Embedded {
             ),
         }
         let checkpointer = Checkpointer::start(&path, &LAYOUT)?;
-        let (journal, grown) = Journal::new(connection, checkpointer).map_err(failed)?;
+        let (head, noted) = HeadFile::open(directory)?;
+        let loss = match noted {
+            Some(note) => find_loss(&connection, &path, note)?,
+            None => None,
+        };
+        let journal = Journal::new(connection, checkpointer, head);
+        let (journal, grown) = journal.map_err(failed)?;
         let writer = Group::start("log-writer", journal, lock).map_err(|error| OpenError::Io {
             path: path.clone(),
             cause: error.to_string(),
         })?;
+        if let Some(loss) = loss {
+            tracing::error!(directory = %directory.display(), "{loss}");
+            writer.hold(loss.to_string());
+        }
         Ok(Self {
+            loss: Mutex::new(loss),
             writer,
             readers: Readers::new(&path),
             grown,
             identity: LogIdentity(identity),
             description: Arc::new(describe(directory)),
         })
+    }
+
+    /// Which acknowledged commits the log lost; `None` when it lost none, or once that was accepted.
+    /// Until then appends are refused.
+    #[must_use]
+    pub fn loss(&self) -> Option<Loss> {
+        *self.loss.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on without the commits that are lost. Their positions are not given again: a tail tells
+    /// each of them as missing. Returns what was accepted.
+    ///
+    /// # Errors
+    /// As [`append`](EventStore::append), with the loss still standing.
+    pub async fn accept_loss(&self) -> Result<Option<Loss>, AppendError> {
+        let Some(loss) = self.loss() else {
+            return Ok(None);
+        };
+        let skipped = self.writer.submit_held(Request::SkipTo(loss.to), 0).await;
+        skipped.unwrap_or_else(|error| Err(refusal(error)))?;
+        *self.loss.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.writer.release();
+        tracing::warn!(
+            from = loss.from,
+            to = loss.to,
+            "a loss of commits was accepted"
+        );
+        Ok(Some(loss))
+    }
+
+    /// The last sequence that is durable; 0 for an empty log.
+    pub(crate) fn last_sequence(&self) -> u64 {
+        *self.grown.borrow()
     }
 
     /// Closes the log: refuses new reads, writes what waits, copies the write-ahead log into the
@@ -162,7 +213,7 @@ impl EventStore for Embedded {
             expected,
             record,
         };
-        let answer = self.writer.submit(append, size).await;
+        let answer = self.writer.submit(Request::Append(append), size).await;
         answer.unwrap_or_else(|error| Err(refusal(error)))
     }
 
@@ -233,6 +284,72 @@ impl EventStore for Embedded {
 
     fn availability(&self) -> watch::Receiver<Availability> {
         self.writer.availability()
+    }
+}
+
+/// Acknowledged commits that are not in the log any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Sequence of the first one.
+    pub from: u64,
+    /// Sequence of the last one.
+    pub to: u64,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the log lost commits {}..{}: they were acknowledged, and are not in log.db; restore a \
+             backup that has them, or remove log.head to go on without them",
+            self.from, self.to
+        )
+    }
+}
+
+/// A log that is gone must not begin anew beside what is left of it.
+fn refuse_new_beside_old(directory: &Path, path: &Path) -> Result<(), OpenError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let ended = head::peek(directory).map_or(0, |note| note.sequence);
+    let wal = directory.join("log.db-wal");
+    let left = match (ended, wal.exists()) {
+        (0, false) => return Ok(()),
+        (0, true) => format!("{} is there", wal.display()),
+        (ended, _) => format!("log.head says that it ended at sequence {ended}"),
+    };
+    Err(OpenError::Format {
+        path: path.to_owned(),
+        cause: format!(
+            "it is missing, and {left}; put it back, or empty {} to begin a new log",
+            directory.display()
+        ),
+    })
+}
+
+/// Compares the end of the log with what was noted of it.
+fn find_loss(connection: &Connection, path: &Path, note: Note) -> Result<Option<Loss>, OpenError> {
+    let failed = |error: rusqlite::Error| file::failed(path, &error);
+    let last = journal::last_sequence(connection).map_err(failed)?;
+    if note.sequence > last {
+        return Ok(Some(Loss {
+            from: last + 1,
+            to: note.sequence,
+        }));
+    }
+    let found = journal::intact_commit(connection, note.sequence).map_err(failed)?;
+    match found {
+        Some(found) if found != note.commit_id => Err(OpenError::Format {
+            path: path.to_owned(),
+            cause: format!(
+                "it is another log than the one that was open here last: log.head says that commit \
+                 {} is at sequence {}, and {found} is there; put the right file back, or remove \
+                 log.head to use this one",
+                note.commit_id, note.sequence
+            ),
+        }),
+        Some(_) | None => Ok(None),
     }
 }
 

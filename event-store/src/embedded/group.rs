@@ -6,7 +6,7 @@
 //!  submit ──┘   (bounded)        └ meanwhile the next group gathers in the queue  ┘
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{oneshot, watch};
@@ -41,21 +41,38 @@ pub(crate) trait Ledger: Send + 'static {
 /// The handle of a writer. The thread ends when the handle is dropped or closed.
 pub(crate) struct Group<L: Ledger> {
     queue: Arc<Queue<L::Request, L::Reply>>,
-    availability: watch::Receiver<Availability>,
+    availability: watch::Sender<Availability>,
     ended: watch::Receiver<bool>,
+    held: Arc<Held>,
+}
+
+/// Why the writer takes nothing although it could, if so.
+#[derive(Default)]
+struct Held(Mutex<Option<String>>);
+
+impl Held {
+    fn cause(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<L: Ledger> Group<L> {
     /// Starts the writer. `held` is dropped when the thread has ended and closed its files.
     pub(crate) fn start(name: &str, ledger: L, held: impl Send + 'static) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::new());
-        let (available, availability) = watch::channel(Availability::Available);
+        let availability = watch::Sender::new(Availability::Available);
+        let shared_hold = Arc::new(Held::default());
         let (end, ended) = watch::channel(false);
         let writer = Writer {
             ledger,
             queue: Arc::clone(&queue),
+            held: Arc::clone(&shared_hold),
             available: Ending {
-                available,
+                available: availability.clone(),
                 queue: Arc::clone(&queue),
             },
             failing: false,
@@ -71,12 +88,25 @@ impl<L: Ledger> Group<L> {
             queue,
             availability,
             ended,
+            held: shared_hold,
         })
     }
 
     /// Hands in a request of `bytes` and waits until it is durable. Waits before it hands in while
     /// the queue is full. Dropping the future does not take the request back.
     pub(crate) async fn submit(
+        &self,
+        request: L::Request,
+        bytes: usize,
+    ) -> Result<L::Reply, GroupError> {
+        match self.held.cause() {
+            Some(cause) => Err(GroupError::Unavailable(cause)),
+            None => self.submit_held(request, bytes).await,
+        }
+    }
+
+    /// As [`submit`](Self::submit), also while the writer is held.
+    pub(crate) async fn submit_held(
         &self,
         request: L::Request,
         bytes: usize,
@@ -97,7 +127,20 @@ impl<L: Ledger> Group<L> {
     }
 
     pub(crate) fn availability(&self) -> watch::Receiver<Availability> {
-        self.availability.clone()
+        self.availability.subscribe()
+    }
+
+    /// Takes no more requests but those of [`submit_held`](Self::submit_held), until
+    /// [`release`](Self::release).
+    pub(crate) fn hold(&self, cause: String) {
+        *self.held.lock() = Some(cause.clone());
+        self.availability
+            .send_replace(Availability::Unavailable { cause });
+    }
+
+    pub(crate) fn release(&self) {
+        *self.held.lock() = None;
+        self.availability.send_replace(Availability::Available);
     }
 
     /// Writes what still waits, takes nothing more, and returns when the thread has ended.
@@ -126,6 +169,7 @@ struct Writer<L: Ledger> {
     ledger: L,
     queue: Arc<Queue<L::Request, L::Reply>>,
     available: Ending<L>,
+    held: Arc<Held>,
     /// The last group failed: try by ourselves whether the disk takes writes again.
     failing: bool,
 }
@@ -227,7 +271,8 @@ impl<L: Ledger> Writer<L> {
 
     fn report(&mut self, failure: Option<String>) {
         self.failing = failure.is_some();
-        let now = failure.map_or(Availability::Available, |cause| Availability::Unavailable {
+        let cause = failure.or_else(|| self.held.cause());
+        let now = cause.map_or(Availability::Available, |cause| Availability::Unavailable {
             cause,
         });
         // Looked at first: a change waits for every borrow of the receivers, and it is rare.

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use crate::embedded::Embedded;
 use crate::embedded::OpenError;
 use crate::embedded::fault::GroupError;
 use crate::embedded::file::{self, Layout};
@@ -72,6 +73,27 @@ impl EmbeddedKeys {
         })?;
         let readers = Readers::new(&path);
         Ok(Self { writer, readers })
+    }
+
+    /// As [`open`](Self::open), for the keys of a log: one that holds records has a key store, and a
+    /// new one in its place would make everything that is sealed look erased.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`OpenError::Format`] when the log holds records and the keys are
+    /// gone.
+    pub fn open_for(log: &Embedded, directory: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = directory.as_ref().join("keys.db");
+        let last = log.last_sequence();
+        if last > 0 && !path.exists() {
+            return Err(OpenError::Format {
+                cause: format!(
+                    "it is missing, and its log ends at sequence {last}; put it back from a backup, \
+                     or make an empty file in its place to give up all personal data that is sealed"
+                ),
+                path,
+            });
+        }
+        Self::open(directory)
     }
 
     /// Closes the store: writes what waits and releases the directory. Later calls answer

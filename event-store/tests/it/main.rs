@@ -6,4 +6,5 @@ mod disk;
 mod embedded;
 mod jetstream;
 mod keys;
+mod loss;
 mod memory;

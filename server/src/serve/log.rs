@@ -77,7 +77,7 @@ impl Component {
         let open = || Embedded::open(directory.join("log"));
         let log = handover::open("log", open, is_in_use).await;
         let log = log.map_err(|error| failed(&error))?;
-        let open = || EmbeddedKeys::open(directory.join("keys"));
+        let open = || EmbeddedKeys::open_for(&log, directory.join("keys"));
         let keys = handover::open("keys", open, is_in_use).await;
         let keys = keys.map_err(|error| failed(&error))?;
         let (log, keys) = (Arc::new(log), Arc::new(CachedKeys::new(keys)));
