@@ -128,11 +128,27 @@ pub enum Consistency {
 pub enum Availability {
     /// Connected, and the last append was answered.
     Available,
-    /// Out of reach, or connected but silent. Appends are refused at once.
+    /// Out of reach, connected but silent, or full. It may come back by itself.
     Unavailable {
         /// Why, as a fragment for people.
         cause: String,
     },
+    /// Closed by a failure for the rest of this process: only a new one can tell what is stored.
+    Failed {
+        /// Why, as a fragment for people.
+        cause: String,
+    },
+}
+
+impl Availability {
+    /// Why it cannot be written, if so.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Available => None,
+            Self::Unavailable { cause } | Self::Failed { cause } => Some(cause),
+        }
+    }
 }
 
 /// What an acknowledged append survives.

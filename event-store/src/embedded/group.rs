@@ -152,10 +152,8 @@ impl<L: Ledger> Group<L> {
     }
 
     fn cause(&self) -> String {
-        match &*self.availability.borrow() {
-            Availability::Unavailable { cause } => cause.clone(),
-            Availability::Available => "it was closed".to_owned(),
-        }
+        let now = self.availability.borrow();
+        now.cause().unwrap_or("it was closed").to_owned()
     }
 }
 
@@ -207,7 +205,10 @@ impl<L: Ledger> Writer<L> {
                     }
                 }
                 Outcome::Fatal(cause) => {
-                    self.report(Some(cause.clone()));
+                    let failed = Availability::Failed {
+                        cause: cause.clone(),
+                    };
+                    self.available.available.send_replace(failed);
                     for (answer, _room) in answers {
                         let unknown = GroupError::Unknown(cause.clone());
                         let (Ok(()) | Err(_)) = answer.send(Err(unknown));
@@ -293,16 +294,14 @@ impl<L: Ledger> Drop for Ending<L> {
         self.available.send_if_modified(|known| {
             let died = *known == Availability::Available;
             if died {
-                *known = Availability::Unavailable {
+                *known = Availability::Failed {
                     cause: "its writer died".to_owned(),
                 };
             }
             died
         });
-        let cause = match &*self.available.borrow() {
-            Availability::Unavailable { cause } => cause.clone(),
-            Availability::Available => String::new(),
-        };
+        let now = self.available.borrow().clone();
+        let cause = now.cause().unwrap_or_default().to_owned();
         for job in self.queue.abandon() {
             let refused = GroupError::Unavailable(cause.clone());
             let (Ok(()) | Err(_)) = job.answer.send(Err(refused));

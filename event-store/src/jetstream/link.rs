@@ -84,7 +84,9 @@ impl Link {
             Availability::Unavailable { cause } if facts.disconnected || facts.closed => {
                 Some(cause)
             }
-            Availability::Unavailable { .. } | Availability::Available => {
+            Availability::Unavailable { .. }
+            | Availability::Failed { .. }
+            | Availability::Available => {
                 let unfit = facts.unfit.get(&partition);
                 let silent = unfit.or_else(|| facts.silent.get(&partition));
                 silent.or_else(|| facts.deaf.get(&partition)).cloned()
@@ -213,7 +215,7 @@ impl Link {
                     Availability::Unavailable { .. } if facts.closed => {
                         tracing::debug!("the log is closed");
                     }
-                    Availability::Unavailable { cause } => {
+                    Availability::Unavailable { cause } | Availability::Failed { cause } => {
                         tracing::warn!(cause, "the log cannot be written");
                     }
                 }

@@ -145,7 +145,7 @@ async fn child_with_failing_writes() {
         "{again:?}"
     );
     let now = log.availability().borrow().clone();
-    let told = matches!(&now, Availability::Unavailable { cause } if cause.contains("flush"));
+    let told = matches!(&now, Availability::Failed { cause } if cause.contains("flush"));
     assert!(told, "{now:?}");
     assert_kept(&read(&log).await, &acknowledged);
     log.close().await;

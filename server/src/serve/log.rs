@@ -137,6 +137,8 @@ impl lifecycle::Component for Component {
             match &*availability.borrow_and_update() {
                 Availability::Available => cx.health().ready(),
                 Availability::Unavailable { cause } => cx.health().not_ready(cause.clone()),
+                // Liveness fails with it: only a new process can tell what the disk holds.
+                Availability::Failed { cause } => cx.health().failed(cause.clone()),
             }
             tokio::select! {
                 () = cx.stopping() => return Ok(()),

@@ -2,7 +2,7 @@
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
-use event_store::{ALL, AppendError, Availability, Consistency, EventStore, ReadError};
+use event_store::{ALL, AppendError, Consistency, EventStore, ReadError};
 
 use super::server::Server;
 use super::{
@@ -21,18 +21,13 @@ async fn config_of(context: &Context) -> Config {
 
 #[track_caller]
 fn cause(log: &dyn EventStore) -> String {
-    match &*log.availability().borrow() {
-        Availability::Unavailable { cause } => cause.clone(),
-        Availability::Available => String::new(),
-    }
+    let now = log.availability().borrow().clone();
+    now.cause().unwrap_or_default().to_owned()
 }
 
 async fn until_caused_by(log: &dyn EventStore, word: &str) {
     let mut availability = log.availability();
-    let told = availability.wait_for(|now| match now {
-        Availability::Unavailable { cause } => cause.contains(word),
-        Availability::Available => false,
-    });
+    let told = availability.wait_for(|now| now.cause().is_some_and(|it| it.contains(word)));
     let told = tokio::time::timeout(super::PATIENCE, told).await;
     drop(told.expect("told in time").expect("the log is open"));
 }
