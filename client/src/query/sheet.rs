@@ -166,3 +166,23 @@ pub(super) fn items(items: &[v1::LineQuantity]) -> String {
     let items = items.map(|item| format!("{}:{}", item.line_id, item.quantity));
     items.collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_that_is_degraded_is_shown_with_the_cause_first() {
+        let mut order = v1::Order {
+            order_id: "o-1".to_owned(),
+            ..v1::Order::default()
+        };
+        assert!(sheet(&order).starts_with("ORDER "), "{}", sheet(&order));
+        order.degraded = "parked at 0:7: a gap".to_owned();
+        let sheet = sheet(&order);
+        let first = sheet.lines().next().unwrap_or_default();
+        assert!(first.starts_with("DEGRADED: "), "{sheet}");
+        assert!(first.ends_with("parked at 0:7: a gap"), "{sheet}");
+        assert!(sheet.contains("\n\nORDER "), "{sheet}");
+    }
+}
