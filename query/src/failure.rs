@@ -202,7 +202,9 @@ impl From<ReadError> for Failure {
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         match error {
-            KeyError::Unavailable { cause } => Self::KeysUnavailable { cause },
+            KeyError::Unavailable { cause } | KeyError::Full { cause } => {
+                Self::KeysUnavailable { cause }
+            }
             KeyError::NotOpened => Self::internal(error),
         }
     }

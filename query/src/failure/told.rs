@@ -94,7 +94,7 @@ pub(super) fn building(progress: &NoView) -> Told {
     let task = progress.task.map_or("wait", Task::name);
     let mut message = format!("{progress}: {done} of {total}");
     let delay = progress.remaining.map_or(AFTER_OUTAGE, |left| {
-        message.push_str(&format!(", about {} s left", left.as_secs().saturating_add(1)));
+        message.push_str(&format!(", about {} s left", left.as_secs() + 1));
         left.clamp(AFTER_WAIT, LONGEST_DELAY)
     });
     message.push_str("; ask again, or ask for the history or an order as_of a version");

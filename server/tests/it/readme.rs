@@ -106,7 +106,7 @@ fn first_screen(steps: &[(&str, String)]) -> String {
             .env("ORDERS_ADDR", format!("http://{}", server.grpc)));
         block += &format!("$ {command}\n{printed}");
         // What the next command reads must be in the views by then.
-        server.digests();
+        server.digest();
     }
     block
 }

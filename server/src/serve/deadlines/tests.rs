@@ -7,7 +7,7 @@ use event_store::memory::Memory;
 use event_store::{ALL, Consistency, EventStore, StreamId};
 use projector::{FOLD, Runner, Settings};
 use proto::v1::order_command_service_server::OrderCommandService as _;
-use read_model::{Memory, Store};
+use read_model::Store;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -40,7 +40,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let views = Store::new(folder.path(), FOLD, Arc::new(Memory));
+        let views = Store::new(folder.path(), FOLD, Arc::new(read_model::Memory));
         Self {
             log: Arc::default(),
             keys: Arc::default(),

@@ -216,7 +216,7 @@ fn validate_only_answers_and_stores_nothing() {
     let shop = Shop::open();
     shop.ask("place --order-id o-1 --line MUG:2:4.95 --customer c-1");
     shop.ask("create --order-id draft-1 --line MUG:1:4.95");
-    let before = shop.server.digests();
+    let before = shop.server.digest();
     for (line, version) in [
         ("create --order-id o-2 --line MUG:1:4.95", "2"),
         ("place --order-id o-2 --line MUG:1:4.95", "3"),
@@ -238,7 +238,7 @@ fn validate_only_answers_and_stores_nothing() {
         assert!(out.contains("nothing was stored"), "{out}");
     }
     shop.refuses("ship o-1 --item L1:3 --validate-only", "QUANTITY_EXCEEDED");
-    assert_eq!(shop.server.digests(), before);
+    assert_eq!(shop.server.digest(), before);
 }
 
 #[test]

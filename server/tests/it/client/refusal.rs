@@ -255,7 +255,7 @@ fn an_address_that_is_none_is_refused_by_the_name_of_its_origin() {
 fn output_that_cannot_be_written_is_a_failure_of_storage() {
     let shop = Shop::open();
     shop.ask("place --order-id o-1 --line MUG:2:4.95");
-    shop.server.digests();
+    shop.server.digest();
     let address = shop.server.grpc.clone();
     for line in [
         "get o-1",
