@@ -19,7 +19,7 @@ use erase::Erase;
 use fulfil::{Cancel, CancelItems, Deliver, ReceiveReturn, RequestReturn, Ship};
 use pay::{Authorize, Capture, FailPayment, Pay, Refund, VoidPayment};
 
-/// What changes an order.
+/// The commands: they change one order.
 #[derive(Debug, Subcommand)]
 pub enum Change {
     /// Begin an order as a draft.
@@ -28,7 +28,7 @@ pub enum Change {
                             --customer 17850 --terms prepaid"
     )]
     Create(Create),
-    /// Change a draft: all of it or nothing.
+    /// Change a draft: either all changes are made, or none.
     #[command(
         after_help = "Lines are removed first, then quantities set, then lines added; \
                       discounts, shipping and customer are replaced as a whole.\n\n\
@@ -58,22 +58,22 @@ pub enum Change {
     /// Record that some of an authorisation was captured.
     #[command(after_help = "Example: orders capture demo-1 P1 --amount 9.90 --psp-reference psp-2")]
     Capture(Capture),
-    /// Record that the open rest of an authorisation was released.
+    /// Record that what is left of an authorisation was released.
     #[command(after_help = "Example: orders void demo-1 P1")]
     Void(VoidPayment),
-    /// Record that the payment provider declined.
+    /// Record that the payment provider declined a payment.
     #[command(
         after_help = "Example: orders fail-payment demo-1 --amount 22.65 --method card \
                             --psp-reference psp-0 --decline-code 51"
     )]
     FailPayment(FailPayment),
-    /// Record that the payment provider paid back.
+    /// Record that the payment provider paid money back.
     #[command(
         after_help = "Example: orders refund demo-1 P1 --amount 4.95 --psp-reference psp-3 \
                             --return-id R1"
     )]
     Refund(Refund),
-    /// Record that units left.
+    /// Record that units were shipped.
     #[command(
         after_help = "Example: orders ship demo-1 --item L1:2 --item L2:1 --carrier post \
                             --tracking-number T1"
@@ -85,25 +85,25 @@ pub enum Change {
         after_help = "Example: orders deliver demo-1 S1"
     )]
     Deliver(Deliver),
-    /// Cancel units that have not left.
+    /// Cancel units that are not shipped.
     #[command(after_help = "Example: orders cancel-items demo-1 --item L1:1 \
                             --cancel-reason inventory")]
     CancelItems(CancelItems),
-    /// Cancel an order of which nothing has left.
+    /// Cancel an order of which nothing is shipped.
     #[command(after_help = "Example: orders cancel demo-1 --cancel-reason customer")]
     Cancel(Cancel),
-    /// Announce that delivered units come back.
+    /// Record that the customer will send delivered units back.
     #[command(after_help = "Example: orders request-return demo-1 --item L1:1 \
                             --return-reason unwanted")]
     RequestReturn(RequestReturn),
-    /// Record what came back, and close the return.
+    /// Record which units came back, and close the return.
     #[command(after_help = "Example: orders receive-return demo-1 R1 --item L1:1\n\
-                            Without --item nothing came back.")]
+                            Without --item, the return is closed and no unit came back.")]
     ReceiveReturn(ReceiveReturn),
-    /// Stop shipping for a reason.
+    /// Put an order on hold: nothing is shipped until the hold is released.
     #[command(after_help = "Example: orders hold demo-1 fraud-review --reason \"new address\"")]
     Hold(Hold),
-    /// Lift a hold.
+    /// Release a hold.
     #[command(after_help = "Example: orders release demo-1 fraud-review")]
     Release(Release),
     /// Add a note, tags and metadata, in any state.
@@ -114,8 +114,8 @@ pub enum Change {
     Annotate(Annotate),
     /// Make the personal data of finished orders unreadable for ever.
     #[command(
-        after_help = "An order allows it once it is completed or cancelled, its balance is 0 and \
-                      nothing of it is open.\n\n\
+        after_help = "This is possible once the order is completed or cancelled, its balance is 0, \
+                      and no payment, shipment or return of it is open.\n\n\
                       Examples: orders erase demo-1\n          \
                       orders erase --customer 17850\n\n\
                       With --customer the exit code is 0 when every order of the customer is \

@@ -47,6 +47,9 @@ pub enum Error {
         /// What was found.
         text: String,
     },
+    /// The user has stopped following work that goes on in the service.
+    #[error("{0}")]
+    Detached(String),
     /// A defect: of this program, or of the service.
     #[error("{0}\nnext: report this as a defect")]
     Defect(String),
@@ -61,6 +64,7 @@ impl Error {
             Self::Refused(refusal) => refusal.exit_code(),
             Self::Rejected(_) => exit::REFUSED,
             Self::Unreachable { .. } => exit::UNAVAILABLE,
+            Self::Detached(_) => exit::TEMPORARY,
             Self::Defect(_) => exit::DEFECT,
             Self::Storage { .. } => exit::STORAGE,
             Self::Unhealthy { code, .. } => *code,

@@ -95,3 +95,32 @@ fn written(argument: &Arg) -> String {
         None => argument.get_id().as_str().to_ascii_uppercase(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(field: &str) -> Option<String> {
+        let argument = |id: &'static str, long: &'static str| Arg::new(id).long(long);
+        let command = Command::new("")
+            .arg(Arg::new("order_id"))
+            .arg(argument("lines", "line"))
+            .arg(argument("country", "country"))
+            .arg(argument("request_id", "request-id"));
+        of(&command, field)
+    }
+
+    #[test]
+    fn a_field_is_called_by_the_flag_that_it_came_from() {
+        for (field, flag) in [
+            ("order_id", "ORDER_ID"),
+            ("context.request_id", "--request-id"),
+            ("lines[1].quantity", "--line 2 quantity"),
+            ("shipping.address.country_code", "--country"),
+            ("actions[0].add_line.unit_price", "--line unit_price"),
+        ] {
+            assert_eq!(named(field).as_deref(), Some(flag), "{field}");
+        }
+        assert_eq!(named("page_size"), None);
+    }
+}

@@ -118,7 +118,7 @@ impl Import {
         };
         let steps = plan::plan(rows, self.lifecycle);
         let commands = steps.iter().map(Step::commands).sum();
-        let mut progress = Progress::new(commands, "steps", self.quiet);
+        let mut progress = Progress::counting(commands, "steps", self.quiet);
         let started = tokio::time::Instant::now();
 
         let (results, mut received) = mpsc::channel(1024);

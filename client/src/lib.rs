@@ -1,7 +1,7 @@
 //! Calling the service: the client half of the command line, and the importer of invoices.
 //!
 //! ```text
-//!   Subcommand ─▶ change, query, report, read_model, import, health
+//!   Subcommand ─▶ change, query, report, read_model, parked, import, health
 //!                      │ requests of orders.v1
 //!                   connect ─▶ the service
 //!                      │ answers, refusals
@@ -19,9 +19,11 @@ pub mod exit;
 mod flag;
 mod health;
 mod import;
+mod interrupt;
 mod number;
 mod output;
 mod pages;
+mod parked;
 mod progress;
 mod query;
 mod read_model;
@@ -39,7 +41,8 @@ pub use render::table;
 use change::Change;
 use health::Healthcheck;
 use import::Import;
-use query::{Count, Get, History, List, Lookup};
+use parked::Parked;
+use query::{Count, Explain, Get, History, List, Lookup, Watch};
 use read_model::ReadModel;
 use report::Report;
 use run::run;
@@ -59,6 +62,10 @@ pub enum Subcommand {
     Lookup(Lookup),
     /// Show what happened to an order.
     History(History),
+    /// Show which event gave a field of an order its value.
+    Explain(Explain),
+    /// Show changes of orders as they are committed, until Ctrl-C.
+    Watch(Box<Watch>),
     /// Show a report.
     #[command(subcommand)]
     Report(Report),
@@ -71,9 +78,12 @@ pub enum Subcommand {
                       reasons."
     )]
     Import(Import),
-    /// Show the read model of a node, or rebuild it.
+    /// Show, verify or rebuild the read model of a node.
     #[command(subcommand)]
     ReadModel(ReadModel),
+    /// Show or retry the orders that the read model has set aside.
+    #[command(subcommand)]
+    Parked(Parked),
     /// Ask a running service for its health, as grpc-health-probe does.
     #[command(
         after_help = "Example: orders healthcheck --addr 127.0.0.1:50052 --service readiness"
@@ -94,9 +104,12 @@ impl Subcommand {
             Self::Count(count) => run(count).await,
             Self::Lookup(lookup) => run(lookup).await,
             Self::History(history) => run(history).await,
+            Self::Explain(explain) => run(explain).await,
+            Self::Watch(watch) => run(*watch).await,
             Self::Report(report) => report.run().await,
             Self::Import(import) => run(import).await,
             Self::ReadModel(read_model) => read_model.run().await,
+            Self::Parked(parked) => parked.run().await,
             Self::Healthcheck(healthcheck) => healthcheck.run().await,
         }
     }

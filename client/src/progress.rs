@@ -22,15 +22,27 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// `unit` is what is counted, in the plural.
-    pub(crate) fn new(total: u64, unit: &'static str, quiet: bool) -> Self {
+    /// Counts up to a total; `unit` is what is counted, in the plural.
+    pub(crate) fn counting(total: u64, unit: &'static str, quiet: bool) -> Self {
+        let template =
+            format!("{{bar:40}} {{human_pos}}/{{human_len}} {unit}, {{rate}}, ETA {{eta}}");
+        Self::new(Some(total), unit, quiet, &template)
+    }
+
+    /// Shows counts and rates that somebody else measures.
+    pub(crate) fn following(unit: &'static str, quiet: bool) -> Self {
+        let template = format!("{{bar:40}} {{human_pos}}/{{human_len}} {unit}, {{msg}}");
+        Self::new(None, unit, quiet, &template)
+    }
+
+    fn new(total: Option<u64>, unit: &'static str, quiet: bool, template: &str) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let target = if quiet || !terminal {
             ProgressDrawTarget::hidden()
         } else {
             ProgressDrawTarget::stderr()
         };
-        let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style(unit));
+        let bar = ProgressBar::with_draw_target(total, target).with_style(style(template));
         Self {
             bar,
             unit,
@@ -42,26 +54,22 @@ impl Progress {
     /// One more is done.
     pub(crate) fn step(&mut self) {
         self.bar.inc(1);
-        self.line();
+        self.line(self.bar.per_sec(), Some(self.bar.eta()));
     }
 
-    /// So many are done, of so many.
-    pub(crate) fn reach(&mut self, done: u64, total: u64) {
+    /// So many are done, of so many, at this rate; `left` is the time that remains, once known.
+    pub(crate) fn reach(&mut self, done: u64, total: u64, rate: f64, left: Option<Duration>) {
         self.bar.set_length(total);
         self.bar.set_position(done);
-        self.line();
+        self.bar.set_message(speed(rate, left));
+        self.line(rate, left);
     }
 
-    fn line(&mut self) {
+    fn line(&mut self, rate: f64, left: Option<Duration>) {
         if self.lines && self.last.elapsed() >= INTERVAL {
             self.last = Instant::now();
             let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
-            output::note(&line(
-                [done, total],
-                self.unit,
-                self.bar.per_sec(),
-                self.bar.eta(),
-            ));
+            output::note(&line([done, total], self.unit, rate, left));
         }
     }
 
@@ -70,15 +78,21 @@ impl Progress {
     }
 }
 
-fn line([done, total]: [u64; 2], unit: &str, rate: f64, left: Duration) -> String {
+fn line([done, total]: [u64; 2], unit: &str, rate: f64, left: Option<Duration>) -> String {
     let [done, total] = [done, total].map(thousands);
-    let (rate, left) = (per_second(rate), left.as_secs());
-    format!("{done}/{total} {unit}, {rate}, ETA {left} s")
+    format!("{done}/{total} {unit}, {}", speed(rate, left))
 }
 
-fn style(unit: &str) -> ProgressStyle {
-    let template = format!("{{bar:40}} {{human_pos}}/{{human_len}} {unit} {{rate}} ETA {{eta}}");
-    let style = ProgressStyle::with_template(&template);
+fn speed(rate: f64, left: Option<Duration>) -> String {
+    let rate = per_second(rate);
+    match left {
+        Some(left) => format!("{rate}, ETA {} s", left.as_secs()),
+        None => rate,
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template);
     let style = style.unwrap_or_else(|_invalid| ProgressStyle::default_bar());
     style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
         // The bar is drawn again in a moment.
@@ -93,7 +107,12 @@ mod tests {
 
     #[test]
     fn a_line_has_done_total_rate_and_what_is_left() {
-        let text = line([12_345, 103_582], "steps", 1527.9, Duration::from_secs(60));
+        let text = line(
+            [12_345, 103_582],
+            "steps",
+            1527.9,
+            Some(Duration::from_secs(60)),
+        );
         assert_eq!(text, "12,345/103,582 steps, 1,528/s, ETA 60 s");
     }
 }

@@ -1,4 +1,9 @@
-//! read-model show, read-model rebuild.
+//! The read model of one node, for operators: read-model show, rebuild, verify, cancel.
+
+mod follow;
+mod rebuild;
+mod show;
+mod verify;
 
 use clap::{Args, Subcommand};
 use proto::v1;
@@ -7,18 +12,33 @@ use proto::v1::read_model_service_client::ReadModelServiceClient;
 use crate::connect::Server;
 use crate::error::Error;
 use crate::output;
-use crate::progress::Progress;
-use crate::render::{Format, print};
 use crate::run::{Run, run};
+use rebuild::Rebuild;
+use show::Show;
+use verify::Verify;
 
 #[derive(Debug, Subcommand)]
 pub enum ReadModel {
-    /// Show how far the read model of a node is, and its digest.
-    #[command(after_help = "Example: orders read-model show")]
-    Show(ReadModelShow),
-    /// Build the read model from the start of the log beside the one that serves, and serve it.
-    #[command(after_help = "Example: orders read-model rebuild")]
-    Rebuild(ReadModelRebuild),
+    /// Show the position, the generations and the work of the read model.
+    #[command(after_help = "Example: orders read-model show -o json")]
+    Show(Show),
+    /// Build the read model again from the start of the log, beside the one that serves.
+    #[command(after_help = "Example: orders read-model rebuild\n\n\
+                      The new read model is compared with the one that serves, and then serves \
+                      itself. Ctrl-C ends the command and not the rebuild: the same command \
+                      follows it again. Exit codes: 0 both were equal, 65 they differ, 69 the \
+                      service cannot be reached, 75 the rebuild goes on, or was given up.")]
+    Rebuild(Rebuild),
+    /// Fold the log beside the read model that serves, and compare the two.
+    #[command(after_help = "Examples: orders read-model verify\n          \
+                      orders read-model verify --order demo-1 -o json\n\n\
+                      Nothing is changed. Ctrl-C ends the command and not the verification. Exit \
+                      codes: 0 both are equal, 65 they differ, 69 the service cannot be reached, \
+                      75 the verification goes on, or was given up.")]
+    Verify(Verify),
+    /// Give up the rebuild or the verification that runs.
+    #[command(after_help = "Example: orders read-model cancel")]
+    Cancel(Cancel),
 }
 
 impl ReadModel {
@@ -26,87 +46,33 @@ impl ReadModel {
         match self {
             Self::Show(show) => run(show).await,
             Self::Rebuild(rebuild) => run(rebuild).await,
+            Self::Verify(verify) => run(verify).await,
+            Self::Cancel(cancel) => run(cancel).await,
         }
     }
 }
 
 #[derive(Debug, Args)]
-pub struct ReadModelShow {
+pub struct Cancel {
     #[command(flatten)]
     server: Server,
-    #[command(flatten)]
-    format: Format,
 }
 
-impl Run for ReadModelShow {
+impl Run for Cancel {
     async fn run(self) -> Result<(), Error> {
         let service = self.server.connect().await?;
-        let request = v1::GetReadModelRequest::default();
+        let request = v1::CancelRebuildRequest {};
         let answer = service
             .ask(request, async |channel, request| {
                 ReadModelServiceClient::new(channel)
-                    .get_read_model(request)
+                    .cancel_rebuild(request)
                     .await
             })
             .await?;
-        let read_model = answer.read_model.unwrap_or_default();
-        let header = [
-            "GENERATION",
-            "POSITION",
-            "HEAD",
-            "LAG",
-            "PARKED",
-            "DIGEST",
-            "TROUBLE",
-        ];
-        print(&self.format, "ReadModel", &[read_model], &header, row)
-    }
-}
-
-fn row(shown: &v1::ReadModel) -> Vec<String> {
-    vec![
-        shown.generation.clone(),
-        shown.position.clone(),
-        shown.head.clone(),
-        shown.lag_commits.to_string(),
-        shown.parked.to_string(),
-        shown.digest.clone(),
-        shown.trouble.clone(),
-    ]
-}
-
-#[derive(Debug, Args)]
-pub struct ReadModelRebuild {
-    #[command(flatten)]
-    server: Server,
-    /// Hide the progress on standard error. Errors and the result are still printed.
-    #[arg(long)]
-    quiet: bool,
-}
-
-impl Run for ReadModelRebuild {
-    /// Shows how far the rebuild is.
-    async fn run(self) -> Result<(), Error> {
-        let service = self.server.connect().await?;
-        let mut client = ReadModelServiceClient::new(service.channel());
-        let mut steps = client.rebuild(v1::RebuildRequest {}).await?.into_inner();
-        let mut progress = Progress::new(0, "commits", self.quiet);
-        while let Some(step) = steps.message().await? {
-            let work = step.work.unwrap_or_default();
-            let count = |commits: i64| u64::try_from(commits).unwrap_or(0);
-            progress.reach(count(work.done), count(work.total));
-            if let Some(outcome) = step.outcome {
-                progress.finish();
-                let compared = match outcome.different {
-                    true => "it differs from the one before: the log of the node says in what",
-                    false => "it is the same as the one before",
-                };
-                output::line(&format!(
-                    "generation {} serves, digest {}; {compared}",
-                    outcome.generation, outcome.digest
-                ))?;
-            }
-        }
-        Ok(())
+        output::line(if answer.cancelled {
+            "cancelled; the read model serves as before"
+        } else {
+            "no rebuild and no verification was running"
+        })
     }
 }

@@ -70,7 +70,9 @@ impl Refusal {
             Code::Unavailable => exit::UNAVAILABLE,
             Code::Internal | Code::Unknown | Code::DataLoss => exit::DEFECT,
             Code::DeadlineExceeded | Code::ResourceExhausted | Code::Cancelled => exit::TEMPORARY,
-            Code::Aborted if self.reason == "CONTENTION" => exit::TEMPORARY,
+            Code::Aborted if ["CONTENTION", "REBUILD_GIVEN_UP"].contains(&&*self.reason) => {
+                exit::TEMPORARY
+            }
             Code::Ok
             | Code::Aborted
             | Code::AlreadyExists
@@ -178,6 +180,17 @@ fn next_step(code: Code, reason: &str, order: &str) -> String {
         (_, "PAYMENT_NOT_COVERED") => {
             format!("record the payment with `orders pay {order}` or `orders authorize {order}`")
         }
+        (_, "READ_MODEL_BUSY") => {
+            "follow the work with `orders read-model show`, or give it up with `orders read-model \
+             cancel`"
+                .to_owned()
+        }
+        (_, "READ_MODEL_BUILDING" | "READ_MODEL_BEHIND" | "READ_MODEL_UNAVAILABLE") => {
+            "`orders read-model show` shows how far the read model is; repeat the query then"
+                .to_owned()
+        }
+        (_, "REBUILD_GIVEN_UP") => "begin it again once the cause is gone".to_owned(),
+        (_, "ORDER_NOT_PARKED") => "`orders parked list` lists the parked orders".to_owned(),
         (_, "LAST_ITEMS") => format!("cancel the order with `orders cancel {order}`"),
         (_, "VERSION_MISMATCH") => {
             "read the order again with `orders get` and decide again; the order has changed"

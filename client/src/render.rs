@@ -95,6 +95,13 @@ pub(crate) fn print_one<M: Message>(
     }
 }
 
+/// Names and values in lines, aligned; empty values are left out.
+pub(crate) fn fields(rows: &[(&str, String)]) -> String {
+    let lines = rows.iter().filter(|(_, value)| !value.is_empty());
+    let lines = lines.map(|(name, value)| format!("{name:<12}{value}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// A moment in RFC 3339; `-` when there is none.
 pub(crate) fn time(time: Option<&Timestamp>) -> String {
     time.map_or_else(|| "-".to_owned(), ToString::to_string)

@@ -9,7 +9,6 @@ use clap::{Args, Parser, Subcommand};
 #[command(
     name = "orders",
     version,
-    about,
     max_term_width = 100,
     args_conflicts_with_subcommands = true,
     after_help = client::exit::CODES

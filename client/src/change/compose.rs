@@ -25,7 +25,7 @@ struct Content {
     /// Tax on the lines and the shipping given here, in percent, for example 20.
     #[arg(long, default_value = "0", value_name = "PERCENT", value_parser = percent)]
     tax_rate: i32,
-    /// Taken off the whole order: 10% or 5.00, and a label as in 10%:spring; may be repeated.
+    /// A discount on the whole order: 10% or 5.00, with a label as in 10%:spring; may be repeated.
     #[arg(long = "discount", value_name = "DISCOUNT[:LABEL]")]
     discounts: Vec<Discount>,
     /// The shop's key of the customer.
@@ -37,10 +37,10 @@ struct Content {
     /// E-mail address of the customer; personal data.
     #[arg(long, value_name = "ADDRESS")]
     customer_email: Option<String>,
-    /// How the goods travel and what that costs in the main unit, for example post:3.95.
+    /// Shipping method, and its price in the main unit, for example post:3.95.
     #[arg(long, value_name = "METHOD:PRICE")]
     shipping: Option<Shipping>,
-    /// Address: who gets the goods.
+    /// Address: who receives the goods.
     #[arg(long, value_name = "NAME", requires = "shipping")]
     recipient: Option<String>,
     /// Address: street and number; may be repeated.
@@ -60,7 +60,7 @@ struct Content {
     country: Option<String>,
 }
 
-/// What an order is told once, when it begins.
+/// What is set once, when an order begins.
 #[derive(Debug, Args)]
 struct NewOrder {
     /// Id of the new order; assigned if not given.
@@ -72,7 +72,7 @@ struct NewOrder {
     /// Whether goods ship before they are paid; on-account if not given.
     #[arg(long, value_parser = choice(PaymentTerms::as_str_name))]
     terms: Option<PaymentTerms>,
-    /// Prices are without tax; it is added.
+    /// The prices are without tax; the tax is added to them.
     #[arg(long)]
     prices_exclude_tax: bool,
     /// A tag; may be repeated.
@@ -118,7 +118,7 @@ pub struct Edit {
     /// A line to remove; may be repeated.
     #[arg(long = "remove", value_name = "LINE_ID")]
     removals: Vec<String>,
-    /// Take off nothing.
+    /// Remove all discounts.
     #[arg(long, conflicts_with = "discounts")]
     no_discounts: bool,
     #[command(flatten)]

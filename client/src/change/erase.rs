@@ -22,7 +22,8 @@ pub struct Erase {
     /// All orders of this customer instead of one order.
     #[arg(long, value_name = "ID", conflicts_with_all = ["order_id", "expected_version"])]
     customer: Option<String>,
-    /// With --customer: find at least what the write with this consistency token made.
+    /// With --customer: look for orders in a view that shows at least the write that returned this
+    /// consistency token.
     #[arg(long, requires = "customer")]
     token: Option<String>,
     #[command(flatten)]

@@ -25,10 +25,10 @@ pub struct Ship {
     order_id: String,
     #[command(flatten)]
     items: Items,
-    /// Who carries it.
+    /// The company that carries the parcel.
     #[arg(long)]
     carrier: Option<String>,
-    /// The carrier's number of it; `orders lookup` finds the order by it.
+    /// The carrier's number of the parcel; `orders lookup` finds the order by it.
     #[arg(long, value_name = "NUMBER")]
     tracking_number: Option<String>,
     /// Id of the new shipment; assigned (S1, S2 …) if not given.
@@ -58,7 +58,7 @@ pub struct Deliver {
     order_id: String,
     /// For example S1.
     shipment_id: String,
-    /// It did not arrive; its units are to ship again.
+    /// The parcel did not arrive; its units can be shipped again.
     #[arg(long)]
     failed: bool,
     #[command(flatten)]

@@ -14,7 +14,7 @@ use crate::run::Run;
 use crate::value::time;
 use crate::word::choice;
 
-/// An amount that moved, and the provider's name for it.
+/// An amount that moved, and the reference of the provider for it.
 #[derive(Debug, Args)]
 struct Transaction {
     /// How much, in the currency's main unit, for example 4.95.
@@ -27,7 +27,7 @@ struct Transaction {
     psp_reference: String,
 }
 
-/// What a customer tried to pay with.
+/// A payment as the customer tried it.
 #[derive(Debug, Args)]
 struct Attempt {
     /// Id of the order.
@@ -46,7 +46,7 @@ pub struct Authorize {
     /// When the authorisation ends, RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = time)]
     expire_time: Option<Timestamp>,
-    /// Captured in the same step, as `orders pay` does it.
+    /// Capture the amount in the same step, as `orders pay` does.
     #[arg(long)]
     capture: bool,
 }
@@ -163,11 +163,11 @@ impl Run for FailPayment {
 pub struct Refund {
     /// Id of the order.
     order_id: String,
-    /// The payment that money goes back on, for example P1.
+    /// The payment whose money is paid back, for example P1.
     payment_id: String,
     #[command(flatten)]
     transaction: Transaction,
-    /// What the order owes, or a gift on top.
+    /// Why: a credit that the order owes, or goodwill.
     #[arg(long, default_value = "credit", value_parser = choice(RefundKind::as_str_name))]
     kind: RefundKind,
     /// The return that it is for, for example R1.

@@ -2,6 +2,7 @@
 
 mod erase;
 mod life;
+mod operator;
 mod query;
 mod refusal;
 
