@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_store::{Bookmark, EventStore, TailError};
+use event_store::{Bookmark, Entry, EventStore, Position, TailError};
 
 use super::server::Server;
 use super::{
@@ -116,4 +116,59 @@ async fn closing_the_log_ends_its_tails() {
     let mut tail = log.tail(Bookmark::start()).await.expect("a tail");
     log.close().await;
     assert_eq!(next(&mut tail).await, Err(TailError::Closed));
+}
+
+/// Flips a bit in the payload of the one stored message that holds these bytes.
+fn flip(dir: &std::path::Path, mark: &[u8]) -> usize {
+    let entries = std::fs::read_dir(dir).expect("readable");
+    let mut flipped = 0;
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        if path.is_dir() {
+            flipped += flip(&path, mark);
+        } else if let Ok(mut bytes) = std::fs::read(&path)
+            && let Some(at) = bytes.windows(mark.len()).position(|window| window == mark)
+        {
+            bytes[at] ^= 1;
+            std::fs::write(&path, bytes).expect("writable");
+            flipped += 1;
+        }
+    }
+    flipped
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_server_cannot_read_is_told_as_missing() {
+    for damaged in [1, 2, 3] {
+        let Some(mut server) = Server::start(CURRENT).await else {
+            return;
+        };
+        let log = open(&server.url()).await;
+        for sequence in 1..=3_u64 {
+            let new = event_store::NewRecord {
+                payload: format!("the payload of record {sequence}").repeat(9).into(),
+                ..record()
+            };
+            let order = stream(&format!("n{sequence}"));
+            let stored = log.append(&order, None, log.epoch(), new).await;
+            assert_eq!(stored, Ok(Position::new(0, sequence)));
+        }
+        server.stop();
+        let mark = format!("the payload of record {damaged}");
+        assert_eq!(flip(&server.store_dir(), mark.as_bytes()), 1);
+        server.run().await;
+        until_available(&log, true).await;
+        let mut tail = log.tail(Bookmark::start()).await.expect("a tail");
+        for sequence in 1..=3 {
+            let entry = next(&mut tail).await;
+            println!("damaged {damaged}: {entry:?}");
+            let entry = entry.expect("a hole is no end");
+            assert_eq!(entry.position(), Position::new(0, sequence));
+            let is_missing = matches!(entry, Entry::Missing(_));
+            assert_eq!(is_missing, sequence == damaged, "{entry:?}");
+        }
+        let new = record();
+        let after = append_stubbornly(&log, &stream("after"), None, &new).await;
+        assert_eq!(next_record(&mut tail).await.commit_id, new.commit_id);
+        assert_eq!(after, Ok(Position::new(0, 4)), "no position is given twice");
+    }
 }
