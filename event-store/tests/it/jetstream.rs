@@ -64,10 +64,8 @@ async fn append(
     name: &str,
     expected: Option<Position>,
 ) -> (Position, CommitId) {
-    let new = record();
-    let position = log
-        .append(&stream(name), expected, log.epoch(), new.clone())
-        .await;
+    let (stream, new) = (stream(name), record());
+    let position = append_stubbornly(log, &stream, expected, &new).await;
     (position.expect("stored"), new.commit_id)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_store::{ALL, AppendError, Availability, Bookmark, Consistency, EventStore, ReadError};
+use futures::StreamExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -189,7 +190,7 @@ async fn a_silent_log_is_back_when_it_stores() {
     let log = open(&server.url()).await;
     append(&log, "before", None).await;
     let client = async_nats::connect(server.url()).await.expect("a client");
-    let context = async_nats::jetstream::new(client);
+    let context = async_nats::jetstream::new(client.clone());
     let probe = context.get_stream("ORDERS-PROBE").await.expect("for tries");
     let as_made = probe.cached_info().config.clone();
     // What a try meets when the disk takes nothing.
@@ -202,11 +203,17 @@ async fn a_silent_log_is_back_when_it_stores() {
     server.signal("STOP");
     let unknown = log.append(&stream("b"), None, log.epoch(), record()).await;
     assert!(unknown.is_err(), "{unknown:?}");
+    let mut tries = client.subscribe("orders-probe.v1").await.expect("seen");
     server.signal("CONT");
-    // It answers: the pulse reads from it.
-    while log.head().await.is_err() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    // Each try but the first follows on one that found that nothing can be stored.
+    for number in 1..=3 {
+        let seen = tokio::time::timeout(super::PATIENCE, tries.next()).await;
+        assert!(
+            seen.is_ok_and(|it| it.is_some()),
+            "try {number} did not come"
+        );
     }
+    assert!(log.head().await.is_ok(), "it answers");
     let refused = log.append(&stream("c"), None, log.epoch(), record()).await;
     assert!(
         matches!(refused, Err(AppendError::Unavailable { .. })),
