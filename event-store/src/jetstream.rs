@@ -50,6 +50,7 @@ mod message;
 mod probe;
 mod pulse;
 mod read;
+mod set_up;
 mod tail;
 
 pub use config::{ConnectError, Credentials, JetStreamConfig, Tls};
@@ -217,7 +218,7 @@ impl Inner {
         let subjects = Subjects::new(&config.subject_prefix, config.partitions);
         // Making a replicated stream takes longer than a read may.
         let patient = connection::context(append.client().clone(), config.connect_timeout);
-        let found = layout::set_up(&patient, &config, &subjects).await?;
+        let found = set_up::open(&patient, &config, &subjects).await?;
         for warning in &found.warnings {
             tracing::warn!(warning, "the log is configured otherwise");
         }
@@ -283,7 +284,7 @@ const fn is_replicated(info: &Info) -> bool {
     info.config.num_replicas > 1
 }
 
-fn describe(config: &JetStreamConfig, version: &str, found: &layout::Found) -> LogDescription {
+fn describe(config: &JetStreamConfig, version: &str, found: &set_up::Found) -> LogDescription {
     let replicas = found
         .infos
         .iter()

@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 use super::compare;
 use super::config::{ConnectError, JetStreamConfig};
 use super::connection::Connection;
-use super::{Inner, append, delays, handle, layout};
+use super::{Inner, append, delays, handle, layout, set_up};
 use crate::{DataKey, KeyError, KeyId, KeyState, KeyStore, StreamId};
 
 /// First byte of a message that holds a key: id and secret follow.
@@ -77,7 +77,7 @@ impl JetStreamKeys {
             Some(info) => info,
             None => {
                 refuse_creation(inner, &name).await?;
-                layout::create(context, wanted.clone()).await?
+                set_up::create(context, wanted.clone()).await?
             }
         };
         let differences = compare::compare(&wanted, &info.config);

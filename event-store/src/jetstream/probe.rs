@@ -14,7 +14,7 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 
 use super::config::JetStreamConfig;
-use super::{Inner, append, layout};
+use super::{Inner, append, layout, set_up};
 use crate::Partition;
 
 /// Between two tries.
@@ -38,7 +38,7 @@ pub(super) async fn set_up(context: &Context, config: &JetStreamConfig) -> Probe
     };
     let found = match layout::find(context, &name).await {
         Ok(Some(_)) => Ok(()),
-        Ok(None) if config.create => layout::create(context, wanted).await.map(|_info| ()),
+        Ok(None) if config.create => set_up::create(context, wanted).await.map(|_info| ()),
         Ok(None) => Err(super::ConnectError::misconfigured("it is missing")),
         Err(error) => Err(error),
     };
