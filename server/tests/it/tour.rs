@@ -29,7 +29,7 @@ fn the_tour_runs_line_by_line() {
         .args(["-xc", &script])
         .env("PATH", format!("{}:{path}", folder().join("bin").display())));
     assert_eq!(code, 0, "{err}");
-    for word in ["\"replayed\": true", "\"missingIds\"", "\"promoted\""] {
+    for word in ["\"replayed\": true", "\"missingIds\"", "\"equal\": true"] {
         assert!(out.contains(word), "{word} is not in {out}");
     }
 }
