@@ -76,10 +76,7 @@ impl Server {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the address is a setting of the client, not of the service"
-)]
+/// The address that the environment names.
 fn variable() -> Option<String> {
     let text = std::env::var_os(VARIABLE)?;
     (!text.is_empty()).then(|| text.to_string_lossy().into_owned())

@@ -37,7 +37,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     #[command(flatten)]
-    Client(client::Subcommand),
+    Client(Box<client::Subcommand>),
 }
 
 #[derive(Debug, Default, Args)]

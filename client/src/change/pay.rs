@@ -207,5 +207,5 @@ fn authorization(
 }
 
 fn amount(transaction: &Transaction) -> Result<v1::Money, Error> {
-    Ok(transaction.amount.of(transaction.denomination.currency)?)
+    transaction.amount.of(transaction.denomination.currency)
 }

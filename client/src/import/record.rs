@@ -65,16 +65,16 @@ impl<R: BufRead> Records<R> {
             if line.bytes.is_empty() {
                 continue;
             }
-            return self.record(line.bytes).map(Some);
+            return self.record(&line.bytes).map(Some);
         }
     }
 
     /// The record that begins with this line.
-    fn record(&mut self, first: Vec<u8>) -> io::Result<Record> {
-        let mut bytes = first.clone();
+    fn record(&mut self, first: &[u8]) -> io::Result<Record> {
+        let mut bytes = first.to_vec();
         for read in 0..LINES_MAX {
             let Ok(text) = std::str::from_utf8(&bytes) else {
-                return Ok(broken(&first, Broken::NotUtf8));
+                return Ok(broken(first, Broken::NotUtf8));
             };
             if let Some(cells) = cells(text) {
                 self.ahead.drain(..read);
@@ -97,7 +97,7 @@ impl<R: BufRead> Records<R> {
             bytes.extend_from_slice(&line.bytes);
         }
         // Only the line with the quote is lost; the lines after it are records of their own.
-        Ok(broken(&first, Broken::OpenQuote))
+        Ok(broken(first, Broken::OpenQuote))
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {

@@ -69,6 +69,12 @@ fn queries_find_orders_by_every_state_and_mark() {
     assert_states(&first, "DRAFT", "NOT_DUE", "NOT_REQUIRED");
     let events = shop.ask(&format!("history {sold} --token {token} --after 1"));
     assert_eq!(events[0]["type"], "LineAdded");
+}
+
+#[test]
+fn history_shows_amounts_and_items() {
+    let shop = Shop::open();
+    let sold = sold_and_returned(&shop);
     let (_, told, _) = shop.run(&format!("history {sold}"));
     for cells in [
         &["LineAdded", "L1 MUG 3 x 4.95 GBP"][..],

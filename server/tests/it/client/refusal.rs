@@ -264,7 +264,7 @@ fn output_that_cannot_be_written_is_a_failure_of_storage() {
         "history o-1 -o json",
         "hold o-1 address",
         "report states",
-        "projection list",
+        "read-model show",
     ] {
         let full = std::fs::File::options().write(true).open("/dev/full");
         let (code, _, err) = run(orders()
