@@ -236,12 +236,17 @@ impl Nats {
 
     pub(crate) fn start(&mut self) {
         let mut command = Command::new(&self.program);
-        if self.sync_always {
-            let configuration = self.folder.with_extension("conf");
-            std::fs::write(&configuration, "jetstream { sync_interval: always }")
-                .expect("a configuration file");
-            command.arg("-c").arg(configuration);
-        }
+        let sync = if self.sync_always {
+            "sync_interval: always"
+        } else {
+            ""
+        };
+        // Without the limit the server takes three quarters of the free disk, which may be too
+        // little for the streams that are asked for.
+        let configuration = self.folder.with_extension("conf");
+        let text = format!("jetstream {{ max_file_store: 64GB\n{sync} }}");
+        std::fs::write(&configuration, text).expect("a configuration file");
+        command.arg("-c").arg(configuration);
         let child = command
             .args([
                 "-js",
