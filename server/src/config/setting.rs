@@ -132,7 +132,7 @@ settings! {
         /// copies of the stream: 1, 3 or 5
         replicas: Replicas = "1",
         /// size at which the stream refuses writes
-        max_bytes: Size = "10GiB",
+        max_bytes: Size = "4GiB",
         /// create the stream when it is missing
         create: bool = "true",
         /// what the servers sync before they acknowledge: fsync with `sync_interval: always`, else cache

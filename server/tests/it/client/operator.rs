@@ -321,6 +321,8 @@ fn the_read_model_of_a_node_is_shown_verified_and_built_again() {
     assert_eq!(rebuilt["digest"], verified["digest"]);
     assert_ne!(rebuilt["generation"], shown["generation"]);
     assert_eq!(shop.ask("parked list"), serde_json::json!([]));
+    let (code, out, _) = shop.run("parked retry o-1");
+    assert_eq!(code, 0, "nothing is left to fold: {out}");
     shop.fails(
         "parked show o-1",
         65,
