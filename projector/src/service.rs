@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_store::EventStore;
 use proto::error;
 use proto::token::ConsistencyToken;
 use proto::v1;
 use proto::v1::read_model_service_server as server;
-use read_model::{NoView, Parked, Store, Task, keys};
+use read_model::{NoView, Parked, Progress, Store, Task, keys};
 use tokio::sync::watch;
 use tokio_stream::{Stream, StreamExt as _, wrappers::WatchStream};
 use tonic::{Code, Request, Response, Status};
@@ -19,6 +20,8 @@ use crate::{Job, Operator, Outcome, Refused, Retried};
 
 /// How long `GetReadModel` waits for a token.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long `GetReadModel` waits for the log to say where it ends.
+const HEAD_PATIENCE: Duration = Duration::from_secs(2);
 /// When to ask again.
 const RETRY: Duration = Duration::from_secs(1);
 /// Parked orders on a page, unless the caller says otherwise, and at most.
@@ -29,13 +32,30 @@ const PAGE_MAX: usize = 1_000;
 pub struct ReadModelService {
     store: Arc<Store>,
     operator: Operator,
+    log: Arc<dyn EventStore>,
 }
 
 impl ReadModelService {
-    /// A service over a store and what asks its runner.
+    /// A service over a store, what asks its runner, and the log that it folds.
     #[must_use]
-    pub const fn new(store: Arc<Store>, operator: Operator) -> Self {
-        Self { store, operator }
+    pub const fn new(store: Arc<Store>, operator: Operator, log: Arc<dyn EventStore>) -> Self {
+        Self {
+            store,
+            operator,
+            log,
+        }
+    }
+
+    /// The progress, with the head of the log as it is now: what was asked a second ago would call
+    /// a view that is behind up to date.
+    async fn progress(&self) -> Progress {
+        let head = tokio::time::timeout(HEAD_PATIENCE, self.log.head()).await;
+        let mut progress = self.store.progress().borrow().clone();
+        if let Ok(Ok(head)) = head {
+            let last = head.last.iter().filter(|at| at.sequence > 0);
+            progress.head = last.map(|at| (at.partition, at.sequence)).collect();
+        }
+        progress
     }
 }
 
@@ -59,7 +79,7 @@ impl server::ReadModelService for ReadModelService {
         let read_model = v1::ReadModel {
             generations,
             quarantined,
-            ..reply::read_model(&self.store.progress().borrow())
+            ..reply::read_model(&self.progress().await)
         };
         let read_model = Some(read_model);
         Ok(Response::new(v1::GetReadModelResponse { read_model }))

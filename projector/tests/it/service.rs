@@ -27,7 +27,7 @@ async fn world(root: &Path) -> World {
     writer.wander(20, 400);
     let log = Log::holding(&writer, 1).await;
     let node = Node::start(&log, root);
-    let service = ReadModelService::new(node.store.clone(), node.operator.clone());
+    let service = ReadModelService::new(node.store.clone(), node.operator.clone(), log.shared());
     World {
         writer,
         log,
@@ -194,7 +194,7 @@ async fn without_a_view_it_says_how_far_the_build_is() {
     let log = Log::holding(&writer, 1).await;
     log.set(Mood::Deaf);
     let node = Node::start(&log, root.path());
-    let service = ReadModelService::new(node.store.clone(), node.operator.clone());
+    let service = ReadModelService::new(node.store.clone(), node.operator.clone(), log.shared());
     node.until("it builds", |it| it.work.is_some()).await;
     let request = v1::ListParkedOrdersRequest::default();
     let refused = service.list_parked_orders(Request::new(request)).await;
@@ -206,6 +206,31 @@ async fn without_a_view_it_says_how_far_the_build_is() {
     let status = assert_refused(refused, Code::Unavailable, "READ_MODEL_BUILDING");
     let info = status.get_details_error_info().expect("details");
     assert_eq!(info.metadata["total"], "100");
+    node.stop().await;
+}
+
+/// The runner asks for the head once a second; a caller must not be told of lag 0 in between.
+#[tokio::test]
+async fn the_head_is_asked_for_each_call() {
+    let root = tempfile::tempdir().expect("folder");
+    let mut writer = Writer::new(32);
+    writer.wander(20, 100);
+    let log = Log::new(1);
+    log.append_all(&writer, 0..60).await;
+    let node = Node::start(&log, root.path());
+    let service = ReadModelService::new(node.store.clone(), node.operator.clone(), log.shared());
+    node.reached(&log.head().await.expect("a head")).await;
+    log.set(Mood::Deaf);
+    log.append_all(&writer, 60..100).await;
+    let request = Request::new(v1::GetReadModelRequest::default());
+    let reply = service.get_read_model(request).await.expect("an answer");
+    let shown = reply.into_inner().read_model.expect("a read model");
+    let lag = (
+        shown.position.as_str(),
+        shown.head.as_str(),
+        shown.lag_commits,
+    );
+    assert_eq!(lag, ("0:60", "0:100", 40));
     node.stop().await;
 }
 
@@ -228,7 +253,11 @@ async fn parked_orders_are_listed_by_page_and_retried_by_name() {
     let parked = seen.values().filter(|commits| **commits > 1).count();
     std::fs::remove_dir_all(root.path()).expect("removed");
     let node = Node::start(&world.log, root.path());
-    let service = ReadModelService::new(node.store.clone(), node.operator.clone());
+    let service = ReadModelService::new(
+        node.store.clone(),
+        node.operator.clone(),
+        world.log.shared(),
+    );
     let world = World {
         node,
         service,

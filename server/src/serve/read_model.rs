@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_store::EventStore;
 use lifecycle::health::{self, Health, Requires, Status};
 use lifecycle::{ComponentExt as _, Error, Member, RunContext, StartContext, async_trait};
 use projector::{FOLD, ReadModelService, Runner, Settings};
@@ -22,6 +23,7 @@ const WITHOUT_LOG: Duration = Duration::from_secs(10);
 pub(super) struct ReadModel {
     store: Arc<Store>,
     runner: Runner,
+    log: Arc<dyn EventStore>,
 }
 
 impl ReadModel {
@@ -47,8 +49,13 @@ impl ReadModel {
             ..Settings::default()
         };
         let log = shared.event_store();
-        let runner = Runner::new(projector::all(), log, Arc::clone(&store), settings);
-        Ok(Self { store, runner })
+        let runner = Runner::new(
+            projector::all(),
+            Arc::clone(&log),
+            Arc::clone(&store),
+            settings,
+        );
+        Ok(Self { store, runner, log })
     }
 
     pub(super) fn reader(&self) -> Reader {
@@ -57,7 +64,8 @@ impl ReadModel {
 
     /// Rebuilds and verifications over gRPC.
     pub(super) fn administration(&self) -> ReadModelService {
-        ReadModelService::new(Arc::clone(&self.store), self.runner.operator())
+        let (store, log) = (Arc::clone(&self.store), Arc::clone(&self.log));
+        ReadModelService::new(store, self.runner.operator(), log)
     }
 
     /// The embedded log opens in milliseconds, so it is waited for. NATS may take its time, and an
