@@ -180,7 +180,7 @@ impl Embedded {
 
     /// Closes the log: refuses new reads, writes what waits, copies the write-ahead log into the
     /// file, and releases the directory. Appends then answer [`AppendError::Unavailable`], tails
-    /// end with [`TailError::Closed`].
+    /// end with [`Closed`](crate::TailError::Closed).
     ///
     /// A log that is dropped without it loses nothing, but its directory is released a little later.
     pub async fn close(&self) {

@@ -5,8 +5,8 @@
 //!                                              └ its checkpoint is the reply's read_token
 //! ```
 //!
-//! Orders and reports are served from the read model ([`call::Query`]); history, and an order as of
-//! some version or time, from the log itself ([`call::Replay`]). Personal data is opened here, at
+//! Orders and reports are served from the read model (`call::Query`); history, and an order as of
+//! some version or time, from the log itself (`call::Replay`). Personal data is opened here, at
 //! the edge.
 
 mod as_of;
