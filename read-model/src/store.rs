@@ -113,9 +113,10 @@ impl Store {
         state.folder.note_numbers(&there);
         let is_own = |name: &Name| name.is_of(self.engines.name(), self.fold);
         let named = pointer.names.iter().filter(|name| there.contains(*name));
-        let (own, other): (Vec<Name>, Vec<Name>) =
-            named.chain(there.iter().rev()).cloned().partition(is_own);
-        let found = self.first_complete(&mut state, &own)?;
+        let unnamed = there.iter().rev();
+        let unnamed = unnamed.filter(|name| !pointer.names.contains(name));
+        let (own, other): (Vec<Name>, Vec<Name>) = named.chain(unnamed).cloned().partition(is_own);
+        let found = self.first_complete(&mut state, &own, &pointer.names)?;
         let own = found.as_ref().and_then(|(it, _)| Name::parse(it.name()));
         pointer.names = own.into_iter().chain(other.into_iter().next()).collect();
         for name in there.iter().filter(|name| !pointer.names.contains(name)) {
@@ -130,14 +131,25 @@ impl Store {
         }))
     }
 
-    /// The first of these generations that opens and was completed. Damaged ones are set aside.
+    /// The first of these generations that opens and was completed. Damaged ones are set aside. One
+    /// that served was complete: sled drops a damaged page at recovery without a word, and where
+    /// that page held the checkpoint, its absence is all there is to see.
     fn first_complete(
         &self,
         state: &mut State,
         names: &[Name],
+        served: &[Name],
     ) -> Result<Option<(Generation, Checkpoint)>, Error> {
         for name in names {
-            match self.look_into(&state.folder.path(name)) {
+            let path = state.folder.path(name);
+            let looked = match self.look_into(&path) {
+                Ok(None) if served.contains(name) => Err(Error::damaged(
+                    &path,
+                    "it served, and its checkpoint is gone",
+                )),
+                looked => looked,
+            };
+            match looked {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => {}
                 Err(error @ (Error::Io { .. } | Error::InUse { .. })) => return Err(error),

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use read_model::{Changes, Checkpoint, Error, Found, Generation, Old, Sled, Store, Task, Work};
+use read_model::{
+    Changes, Checkpoint, Engines as _, Error, Found, Generation, Old, Sled, Store, Task, Work,
+};
 
 fn store(root: &Path, fold: u32) -> Store {
     let cache_bytes = 1 << 20;
@@ -139,6 +141,25 @@ fn a_build_that_was_cut_short_is_removed() {
     let (_store, found) = open(root.path(), 1);
     assert_eq!(read(&found.expect("found").generation), "old");
     assert_eq!(generations(root.path()), ["sled-1-1"]);
+}
+
+/// A damaged page that held the checkpoint is dropped when sled recovers: what is left opens.
+#[test]
+fn a_generation_that_served_and_lost_its_checkpoint_is_damage() {
+    let root = tempfile::tempdir().expect("folder");
+    let (store, _) = open(root.path(), 1);
+    let path = build(&store, "one").path().to_owned();
+    drop(store);
+    fs::remove_dir_all(&path).expect("removed");
+    let cache_bytes = 1 << 20;
+    drop(Sled { cache_bytes }.open(&path).expect("an empty one"));
+    let (store, found) = open(root.path(), 1);
+    assert!(found.is_none(), "{found:?}");
+    let healed = store.progress().borrow().healed.clone();
+    assert_eq!(healed.damaged, 1);
+    assert!(healed.last.contains("its checkpoint is gone"), "{healed:?}");
+    let aside = names(&root.path().join("quarantine"));
+    assert_eq!(aside, ["000001-sled-1-1"]);
 }
 
 #[test]
