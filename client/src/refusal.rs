@@ -190,7 +190,6 @@ fn next_step(code: Code, reason: &str, order: &str) -> String {
                 .to_owned()
         }
         (_, "REBUILD_GIVEN_UP") => "begin it again once the cause is gone".to_owned(),
-        (_, "ORDER_NOT_PARKED") => "`orders parked list` lists the parked orders".to_owned(),
         (_, "LAST_ITEMS") => format!("cancel the order with `orders cancel {order}`"),
         (_, "VERSION_MISMATCH") => {
             "read the order again with `orders get` and decide again; the order has changed"

@@ -301,7 +301,8 @@ impl fmt::Display for Loss {
         write!(
             f,
             "the log lost commits {}..{}: they were acknowledged, and are not in log.db; restore a \
-             backup that has them, or remove log.head to go on without them",
+             backup that has them, or remove log.head to go on without them: new commits then take \
+             their positions",
             self.from, self.to
         )
     }

@@ -37,9 +37,9 @@ const LIVE: u8 = 1;
 /// The only byte of a tombstone.
 const ERASED: u8 = 0;
 
-/// Room for keys, as a share of the room for records of all partitions: one half. With the smallest
-/// orders a key takes 0.42 of the room of its order's records (measured: an eighth was full when the
-/// log was full to 30 %), so the log fills first.
+/// Room for keys, as a share of the room for records of all partitions: one half. With an
+/// eighth, keys of the smallest orders filled it when the log was full to 30 %: a key takes about 0.42
+/// of the room of its order's records. With a half, the log fills first.
 const SHARE_OF_LOG: i64 = 2;
 
 /// The key store of a log in NATS JetStream; made by [`JetStream::keys`](super::JetStream::keys).
